@@ -1,0 +1,1 @@
+"""Markov chains and other ways to draw from a distribution, compiled by Numba."""
