@@ -1,0 +1,87 @@
+"""What a differentiated call is made of, and what is refused in it.
+
+A rule's own definition names the further arguments that it takes; dtype=, where= and
+the like, which it does not, are refused by name instead of being dropped.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
+from types import FunctionType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autodiff.refusals import ARGUMENTS, RESULT_TYPE
+from autodiff.tape import Tape
+from autodiff.tensor import Tensor, astype, youngest
+
+
+def dispatching(function: Callable) -> Callable:
+    """A Python function, wrapped so that it takes the door when it meets a tensor.
+
+    What NumPy dispatches itself (a ufunc, np.sum) needs no wrapper.
+    """
+    if not isinstance(function, FunctionType) or function is astype:
+        return function
+
+    @wraps(function)
+    def dispatched(*args: Any, **kwargs: Any) -> Any:
+        tape = youngest((*args, *kwargs.values()))
+        if tape is None:
+            return function(*args, **kwargs)
+        return tape.apply(dispatched, args, kwargs)
+
+    return dispatched
+
+
+def values_of(tape: Tape, x: Any) -> Any:
+    """x with the tensors of this tape, in lists and tuples too, replaced by values."""
+    if type(x) in (tuple, list):
+        return type(x)(values_of(tape, item) for item in x)
+    return x.value if type(x) is Tensor and x.tape is tape else x
+
+
+class Spec(NamedTuple):
+    """What a linear rule may know of the array in which it is linear."""
+
+    shape: tuple
+    dtype: np.dtype
+
+
+class Parameters:
+    """The parameters of a rule's definition after the first skip, which are arrays."""
+
+    def __init__(self, definition: Callable, skip: int):
+        parameters = list(signature(definition).parameters.values())[skip:]
+        self.names = [p.name for p in parameters]
+        self.positional = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
+        if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+            self.positional = 1000
+
+    def check(
+        self, function: Callable, args: tuple, kwargs: dict, tape: Tape | None = None
+    ) -> dict:
+        """kwargs without those left at None; what the definition lacks is refused."""
+        if len(args) > self.positional:
+            refuse(function, f"{len(args)} further positional arguments", self.names)
+        if tape is not None and youngest((*args, *kwargs.values())) is tape:
+            refuse(function, "a tensor where a constant is expected", self.names)
+        kwargs = {k: v for k, v in kwargs.items() if v is not None or k in self.names}
+        unknown = [f"{name}=" for name in kwargs if name not in self.names]
+        if unknown:
+            refuse(function, ", ".join(unknown), self.names)
+        return kwargs
+
+
+def refuse(function: Callable, what: str, names: list[str]) -> None:
+    named = ", ".join(names) or "nothing"
+    raise TypeError(ARGUMENTS.format(name=function.__name__, what=what, names=named))
+
+
+def check_dtype(function: Callable, expected: Any, found: Any) -> None:
+    """A result has the type of every tensor that went in, and so have cotangents."""
+    if expected != found:
+        raise TypeError(
+            RESULT_TYPE.format(name=function.__name__, expected=expected, found=found)
+        )

@@ -1,0 +1,159 @@
+"""Rules of products summed over shared axes: matmul, einsum and their kin.
+
+All are linear in each factor. In y = a @ b the cotangents are g b^T and a^T g; in an
+einsum the cotangent of one factor is the einsum of g with all the others.
+"""
+
+from collections import Counter
+from math import prod
+from string import ascii_letters
+
+import numpy as np
+
+from autodiff.calls import check_dtype, values_of
+from autodiff.rules import bilinear, composite, unbroadcast
+from autodiff.tensor import Tensor, youngest
+
+
+def matmul_transpose_a(g, a, b):
+    """g b^T; a vector is a row on the left and a column on the right."""
+    if len(b.shape) == 1:
+        return np.expand_dims(g, -1) * b
+    if len(a.shape) == 1:
+        return np.squeeze(np.expand_dims(g, -2) @ np.swapaxes(b, -1, -2), -2)
+    return g @ np.swapaxes(b, -1, -2)
+
+
+def matmul_transpose_b(g, a, b):
+    """a^T g; a vector is a row on the left and a column on the right."""
+    if len(a.shape) == 1:
+        if len(b.shape) == 1:
+            return g * a
+        return np.expand_dims(a, -1) * np.expand_dims(g, -2)
+    if len(b.shape) == 1:
+        return np.squeeze(np.swapaxes(a, -1, -2) @ np.expand_dims(g, -1), -1)
+    return np.swapaxes(a, -1, -2) @ g
+
+
+bilinear(np.matmul, matmul_transpose_a, matmul_transpose_b)
+
+
+@composite(np.dot)
+def dot(a, b):
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return np.multiply(a, b)
+    if (np.ndim(b) <= 2 and np.ndim(a) <= 2) or np.ndim(b) == 1:
+        return np.matmul(a, b)
+    return np.tensordot(a, b, (-1, -2))
+
+
+@composite(np.inner)
+def inner(a, b):
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return np.multiply(a, b)
+    return np.tensordot(a, b, (-1, -1))
+
+
+@composite(np.outer)
+def outer(a, b):
+    return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
+
+
+@composite(np.tensordot)
+def tensordot(a, b, axes=2):
+    """One matrix product of a and b with their summed axes brought together."""
+    a_shape, b_shape = np.shape(a), np.shape(b)
+    if np.ndim(axes) == 0:
+        axes = range(len(a_shape) - axes, len(a_shape)), range(axes)
+    over_a = [int(i) % len(a_shape) for i in np.atleast_1d(axes[0])]
+    over_b = [int(i) % len(b_shape) for i in np.atleast_1d(axes[1])]
+    kept_a = [i for i in range(len(a_shape)) if i not in over_a]
+    kept_b = [i for i in range(len(b_shape)) if i not in over_b]
+    rows = [a_shape[i] for i in kept_a]
+    columns = [b_shape[i] for i in kept_b]
+    summed = prod(a_shape[i] for i in over_a)
+    left = np.reshape(np.transpose(a, kept_a + over_a), (prod(rows), summed))
+    right = np.reshape(np.transpose(b, over_b + kept_b), (summed, prod(columns)))
+    return np.reshape(left @ right, rows + columns)
+
+
+@composite(np.einsum)
+def einsum(subscripts, *operands, optimize=False):
+    """Diagonals and lone sums are taken first; then each factor's cotangent is
+    an einsum of the same kind."""
+    if not isinstance(subscripts, str):
+        raise TypeError(
+            "np.einsum of a tensor takes its subscripts as a string first, as in "
+            "np.einsum('ij,jk->ik', a, b)"
+        )
+    inputs, output = explicit(subscripts, [np.ndim(x) for x in operands])
+    simple = []
+    for i, x in enumerate(operands):
+        elsewhere = "".join(inputs[:i] + inputs[i + 1 :]) + output
+        inputs[i], x = simplify(inputs[i], x, elsewhere)
+        simple.append(x)
+    return contract(tuple(inputs), output, simple, optimize)
+
+
+def explicit(subscripts, ndims):
+    """The subscripts of each operand and of the output, ellipses as letters.
+
+    >>> explicit("...ij,jk", [3, 2])
+    (['Zij', 'jk'], 'Zik')
+    """
+    left, arrow, output = subscripts.replace(" ", "").partition("->")
+    inputs = left.split(",")
+    unused = [letter for letter in reversed(ascii_letters) if letter not in subscripts]
+    wide = [n - len(s) + 3 for s, n in zip(inputs, ndims, strict=True) if "..." in s]
+    dots = "".join(unused[: max(wide, default=0)])
+    for i, (letters, n) in enumerate(zip(inputs, ndims, strict=True)):
+        inputs[i] = letters.replace("...", dots[len(dots) - n + len(letters) - 3 :])
+    if not arrow:
+        times = Counter(left)
+        once = sorted(x for x in times if x in ascii_letters and times[x] == 1)
+        output = "..." + "".join(once)
+    return inputs, output.replace("...", dots)
+
+
+def simplify(letters, x, elsewhere):
+    """x with repeated letters made one (the diagonal) and lone letters summed."""
+    for letter in set(letters):
+        while letters.count(letter) > 1:
+            i = letters.index(letter)
+            j = letters.index(letter, i + 1)
+            along = np.arange(x.shape[i])
+            x = np.moveaxis(x, (i, j), (0, 1))[along, along]
+            letters = letter + letters[:i] + letters[i + 1 : j] + letters[j + 1 :]
+    lone = tuple(i for i, letter in enumerate(letters) if letter not in elsewhere)
+    if lone:
+        x = np.sum(x, lone)
+    return "".join(c for c in letters if c in elsewhere), x
+
+
+def contract(inputs, output, operands, optimize):
+    """The einsum of operands without repeated or lone letters, recorded."""
+    tape = youngest(operands)
+    values = values_of(tape, operands)
+    y = np.einsum(",".join(inputs) + "->" + output, *values, optimize=optimize)
+    edges = []
+    for slot, x in enumerate(operands):
+        if type(x) is Tensor and x.tape is tape:
+            check_dtype(np.einsum, x.dtype, y.dtype)
+            saved = (slot, x.shape, inputs, output, values, optimize)
+            edges.append((x.index, pull_factor, push_factor, saved))
+    return Tensor(y, tape, tape.record(edges))
+
+
+def pull_factor(g, slot, shape, inputs, output, values, optimize):
+    """The cotangent of one factor: g in the place of the output, the others kept."""
+    others = [*inputs[:slot], *inputs[slot + 1 :]]
+    factors = [*values[:slot], *values[slot + 1 :]]
+    subscripts = ",".join([output, *others]) + "->" + inputs[slot]
+    g = np.einsum(subscripts, g, *factors, optimize=optimize)
+    return unbroadcast(g, shape, g.shape)
+
+
+def push_factor(t, slot, shape, inputs, output, values, optimize):
+    """The same einsum with the tangent in the place of its factor."""
+    factors = [*values[:slot], t, *values[slot + 1 :]]
+    return np.einsum(",".join(inputs) + "->" + output, *factors, optimize=optimize)

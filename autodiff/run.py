@@ -1,0 +1,129 @@
+"""One run of a function on tensors: what goes in, what comes out, the two readings.
+
+In go the floating leaves of the arguments, each held in one place. Out come
+derivatives that are the caller's own arrays, shaped and typed like their leaves.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autodiff.pytree import tree_flatten, tree_leaves, tree_paths
+from autodiff.refusals import ARGNUMS, NO_FLOATS, SEED, TWICE
+from autodiff.tape import Tape
+from autodiff.tensor import Tensor
+
+Argnums = int | tuple[int, ...]
+
+
+class Run:
+    """f(*primals), run once on tensors of a tape of its own, which can be read.
+
+    inputs, outputs : the leaves of the arguments and of the result, plain values
+    rebuild, rebuild_result : from such leaves to trees like primals or the result
+    """
+
+    def __init__(self, f: Callable, primals: Sequence):
+        for position, primal in enumerate(primals):
+            check_argument(position, primal)
+        self.inputs, self.rebuild = tree_flatten(tuple(primals))
+        self.tape = Tape()
+        leaves = [Tensor(native(x), self.tape, self.tape.record()) for x in self.inputs]
+        try:
+            result = f(*self.rebuild(leaves))
+        finally:
+            self.tape.open = False
+        outputs, self.rebuild_result = tree_flatten(result)
+        mine = [type(y) is Tensor and y.tape is self.tape for y in outputs]
+        pairs = list(zip(outputs, mine, strict=True))
+        self.places = [y.index if own else None for y, own in pairs]
+        self.outputs = [y.value if own else y for y, own in pairs]
+
+    def result(self) -> Any:
+        """The result of f, without tensors of this run's tape."""
+        return self.rebuild_result(self.outputs)
+
+    def transposed(self, g: Any) -> tuple:
+        """J^T g for a tree g like the result: a tuple with a tree for each primal."""
+        return self.rebuild(self.pull_back(seeds("cotangent", g, self.outputs)))
+
+    def pull_back(self, cotangents: Sequence) -> list:
+        """J^T g: from a cotangent for each output to one for each input."""
+        start: dict[int, Any] = {}
+        for place, g in zip(self.places, cotangents, strict=True):
+            if place is not None:
+                start[place] = start[place] + g if place in start else g
+        found = self.tape.pull_back(start)
+        return [owned(found.get(i), x) for i, x in enumerate(self.inputs)]
+
+    def along(self, tangents: tuple) -> Any:
+        """J t for a tuple of trees like the primals: a tree like the result."""
+        given = seeds("tangent", tangents, self.inputs)
+        return self.rebuild_result(self.push_forward(dict(enumerate(given))))
+
+    def push_forward(self, tangents: dict[int, Any]) -> list:
+        """J t: from tangents by the input's position to one for each output."""
+        found = self.tape.push_forward(tangents)
+        pairs = zip(self.places, self.outputs, strict=True)
+        return [owned(found.get(place), y) for place, y in pairs]
+
+
+def run_at(f: Callable, argnums: Argnums, args: tuple, kwargs: dict) -> Run:
+    """Run f with the arguments at argnums as variables, the others constant."""
+    positions = argnums if isinstance(argnums, tuple) else (argnums,)
+    if not all(-len(args) <= i < len(args) for i in positions):
+        raise TypeError(ARGNUMS.format(argnums=argnums, count=len(args)))
+
+    def partial(*variables: Any) -> Any:
+        filled = dict(enumerate(args))
+        filled |= {i % len(args): x for i, x in zip(positions, variables, strict=True)}
+        return f(*filled.values(), **kwargs)
+
+    return Run(partial, [args[i] for i in positions])
+
+
+def check_argument(position: int, argument: Any) -> None:
+    """Refuse an argument without floats, or with one array at two of its leaves."""
+    leaves = tree_leaves(argument)
+    if not leaves:
+        is_array = hasattr(argument, "dtype")
+        found = f"{argument.dtype} array" if is_array else repr(argument)
+        raise TypeError(NO_FLOATS.format(position=position, found=found))
+    seen: dict[int, str] = {}
+    for path, leaf in zip(tree_paths(argument), leaves, strict=True):
+        first = seen.setdefault(id(leaf), path)
+        if isinstance(leaf, np.ndarray) and first != path:
+            found = TWICE.format(position=position, first=first, second=path)
+            raise ValueError(found)
+
+
+def native(x: Any) -> Any:
+    """A leaf as the engine computes with it: in the machine's byte order."""
+    if type(x) is float:
+        return np.float64(x)
+    if type(x) is Tensor or x.dtype.isnative:
+        return x
+    return x.astype(x.dtype.newbyteorder("="))
+
+
+def owned(g: Any, like: Any) -> Any:
+    """A derivative for the caller: an array of its own, zeros if g is None."""
+    if g is None:
+        return np.zeros_like(like)
+    return g if type(g) is Tensor or np.isscalar(like) else np.array(g, order="C")
+
+
+def seeds(what: str, given: Any, like: list) -> list:
+    """The leaves of a tangent or cotangent from the caller, checked against like."""
+    leaves = [x if type(x) is Tensor else np.asarray(x) for x in tree_leaves(given)]
+    found = [(x.shape, str(x.dtype)) for x in leaves]
+    expected = [(np.shape(x), str(native(x).dtype)) for x in like]
+    if found != expected:
+        raise ValueError(SEED.format(what=what, expected=expected, found=found))
+    return leaves
+
+
+def units(x: Any) -> np.ndarray:
+    """The unit vectors of the space of x, each of the shape of x."""
+    return np.eye(x.size, dtype=x.dtype).reshape(x.size, *x.shape)

@@ -1,0 +1,128 @@
+"""Tensor: a value seen through one tape.
+
+Users write NumPy. A NumPy function that meets a tensor among its arguments hands the
+call over, by the protocols __array_ufunc__ and __array_function__ (NEP 13, NEP 18);
+operators and methods take the same door. Behind it, the youngest tape among the
+arguments runs the function by its rule (rules.py).
+
+Whatever would lose a derivative in silence raises and says what to write instead
+(refusals.py): a tensor made a plain array, number or truth value, changes in place,
+out=, a function without a rule, a type that a cotangent could not keep, a tensor that
+outlived its function.
+"""
+
+from operator import getitem
+
+import numpy as np
+
+from autodiff import refusals
+from autodiff.tape import Tape
+
+
+def youngest(args, tape=None):
+    """The youngest tape of the tensors among args, in lists and tuples too, or None."""
+    for x in args:
+        if type(x) is Tensor:
+            if tape is None or x.tape.serial > tape.serial:
+                tape = x.tape
+        elif type(x) in (tuple, list):
+            tape = youngest(x, tape)
+    return tape
+
+
+def door(function, flip=False):
+    """The method of Tensor that sends function(self, ...) through the door."""
+
+    def method(self, *others, **kwargs):
+        args = (*others, self) if flip else (self, *others)
+        return youngest(args).apply(function, args, kwargs)
+
+    return method
+
+
+def astype(x, dtype):
+    return x.astype(dtype)
+
+
+class Tensor:
+    """An array of floating-point numbers whose uses are recorded.
+
+    grad, vjp and jvp make them of the arguments of the function they differentiate.
+    value is the array, or a tensor of an older tape; index its place on the tape.
+    """
+
+    __slots__ = ("index", "tape", "value")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, value, tape: Tape, index: int):
+        self.value = value
+        self.tape = tape
+        self.index = index
+
+    shape = property(lambda self: self.value.shape)
+    ndim = property(lambda self: self.value.ndim)
+    size = property(lambda self: self.value.size)
+    dtype = property(lambda self: self.value.dtype)
+    T = property(lambda self: np.transpose(self))
+    mT = property(lambda self: np.swapaxes(self, -1, -2))
+
+    def __array_ufunc__(self, ufunc, method, *args, **kwargs):
+        name = ufunc.__name__
+        if method != "__call__":
+            raise TypeError(refusals.UFUNC_METHOD.format(name=name, method=method))
+        if "out" in kwargs:
+            raise TypeError(refusals.OUT.format(name=name))
+        return youngest(args).apply(ufunc, args, kwargs)
+
+    def __array_function__(self, function, types, args, kwargs):
+        return youngest((*args, *kwargs.values())).apply(function, args, kwargs)
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError(refusals.AS_ARRAY)
+
+    def __bool__(self):
+        raise TypeError(refusals.AS_NUMBER)
+
+    __float__ = __int__ = __index__ = __complex__ = __bool__
+
+    def __setitem__(self, index, value):
+        raise TypeError(refusals.ASSIGNMENT)
+
+    def __len__(self):
+        return len(self.value)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self):
+        return f"Tensor({self.value!r})"
+
+    def __pow__(self, exponent):
+        if type(exponent) is int and exponent == 2:  # np.power is many times slower
+            return np.square(self)
+        return np.power(self, exponent)
+
+    def reshape(self, *shape):
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes):
+        return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
+
+    __add__, __radd__ = door(np.add), door(np.add, flip=True)
+    __sub__, __rsub__ = door(np.subtract), door(np.subtract, flip=True)
+    __mul__, __rmul__ = door(np.multiply), door(np.multiply, flip=True)
+    __truediv__, __rtruediv__ = door(np.divide), door(np.divide, flip=True)
+    __matmul__, __rmatmul__ = door(np.matmul), door(np.matmul, flip=True)
+    __neg__, __pos__, __abs__ = map(door, (np.negative, np.positive, np.absolute))
+    copy = door(np.positive)
+    __rpow__ = door(np.power, flip=True)
+    __lt__, __le__ = door(np.less), door(np.less_equal)
+    __gt__, __ge__ = door(np.greater), door(np.greater_equal)
+    __eq__, __ne__ = door(np.equal), door(np.not_equal)  # type: ignore[assignment]
+    __getitem__, astype = door(getitem), door(astype)
+    sum, mean, prod, cumsum = map(door, (np.sum, np.mean, np.prod, np.cumsum))
+    max, min, var, std = map(door, (np.max, np.min, np.var, np.std))
+    ravel, squeeze, swapaxes = map(door, (np.ravel, np.squeeze, np.swapaxes))
+    dot, clip, take = map(door, (np.dot, np.clip, np.take))
+    argmax, argmin, argsort = map(door, (np.argmax, np.argmin, np.argsort))
+    any, all = map(door, (np.any, np.all))
