@@ -76,7 +76,7 @@ def check_gradients(
         check_rounding(flat, leaves, wide, rng)
     report = compare(flat, wide, paths, directions, rtol, rng)
     if order > 1:
-        g = [signs(rng, np.shape(y)) for y in flat(*wide)]
+        g = [rng.normal(size=np.shape(y)) for y in flat(*wide)]
 
         def pulled(*arrays: Any) -> list:
             return list(vjp(flat, *arrays)[1](g))
@@ -108,24 +108,23 @@ def check_identities(flat: Callable, leaves: list, rng: np.random.Generator) -> 
     kept = [x.copy() for x in leaves]
     plain = flat(*leaves)
     y, pullback = vjp(flat, *leaves)
-    eps = max(float(np.finfo(np.asarray(x).dtype).eps) for x in leaves)
-    for seen, expected in zip(y, plain, strict=True):
+    eps = max(float(np.finfo(x.dtype).eps) for x in leaves)
+    for seen, expected in zip(map(np.asarray, y), map(np.asarray, plain), strict=True):
         size = np.max(np.abs(expected), initial=0, where=np.isfinite(expected))
-        close = np.isclose(
-            seen, expected, rtol=64 * eps, atol=64 * eps * size, equal_nan=True
-        )
-        assert np.all(close), "the value under differentiation is not that of f"
+        alike = (seen.shape, seen.dtype) == (expected.shape, expected.dtype)
+        near = alike and np.allclose(seen, expected, 64 * eps, 64 * eps * size, True)
+        assert near, "the value under differentiation is not that of f"
 
     def like(outputs: list) -> list:
-        return [
-            rng.normal(size=np.shape(x)).astype(np.asarray(x).dtype) for x in outputs
-        ]
+        draws = [(rng.normal(size=np.shape(x)), np.asarray(x).dtype) for x in outputs]
+        return [draw.astype(dtype) for draw, dtype in draws]
 
     g, other, t = like(y), like(y), like(leaves)
     given = [x.copy() for x in g]
     first, again, second = pullback(g), pullback(g), pullback(other)
     zero = pullback([np.zeros_like(x) for x in g])
     mixed = pullback([2 * a - 3 * b for a, b in zip(g, other, strict=True)])
+    noise = rounding(eps, g, y, leaves)
     for i, x in enumerate(leaves):
         assert first[i].shape == x.shape, f"gradient {i} has shape {first[i].shape}"
         assert first[i].dtype == x.dtype, f"gradient {i} is {first[i].dtype}"
@@ -137,15 +136,24 @@ def check_identities(flat: Callable, leaves: list, rng: np.random.Generator) -> 
         )
         size = np.max(2 * abs(first[i]) + 3 * abs(second[i]), initial=0)
         error = np.max(abs(mixed[i] - (2 * first[i] - 3 * second[i])), initial=0)
-        assert error <= 1e4 * eps * size, f"gradient {i} is not linear in its cotangent"
+        allowed = 1e4 * eps * size + noise[i]
+        assert error <= allowed, f"gradient {i} is not linear in its cotangent"
     unchanged = all(map(np.array_equal, [*leaves, *g], [*kept, *given]))
     assert unchanged, "an argument or a cotangent was changed in place"
     forward, size = inner(g, jvp(flat, leaves, t)[1])
     backward, other_size = inner(first, t)
-    assert abs(forward - backward) <= 1e4 * eps * (size + other_size), (
+    allowed = 1e4 * eps * (size + other_size) + inner(noise, map(np.abs, t))[1]
+    assert abs(forward - backward) <= allowed, (
         f"push-forward and pull-back disagree: <g, J t> = {forward}, "
         f"<J^T g, t> = {backward}"
     )
+
+
+def rounding(eps: float, g: list, y: list, leaves: list) -> list[float]:
+    """For each leaf, what rounding may leave of a derivative that is zero: the change
+    of <g, y> over the size of the leaf if y is off by its last bits."""
+    total = 1e3 * eps * inner(g, y)[1]
+    return [total / (np.max(abs(x), initial=0) or 1.0) for x in leaves]
 
 
 def check_rounding(flat: Callable, leaves: list, wide: list, rng: Any) -> None:
@@ -154,9 +162,10 @@ def check_rounding(flat: Callable, leaves: list, wide: list, rng: Any) -> None:
     _, pullback_wide = vjp(flat, *wide)
     g = [signs(rng, np.shape(x)) for x in y]
     found = pullback([a.astype(x.dtype) for a, x in zip(g, y, strict=True)])
+    noise = rounding(float(np.finfo(np.float32).eps), g, y, wide)
     for i, (narrow, expected) in enumerate(zip(found, pullback_wide(g), strict=True)):
         error = np.max(abs(narrow - expected), initial=0)
-        assert error <= 1e-4 * np.max(abs(expected), initial=1e-30), (
+        assert error <= 1e-4 * np.max(abs(expected), initial=0) + noise[i], (
             f"float32 gradient {i} is {error} away from float64's"
         )
 
@@ -181,15 +190,21 @@ def compare(
         pulled = pullback(v)
         size = inner(pulled, u)[1]
         verdict = Comparison(flat, leaves, u, v, pulled)
-        allowed = rtol * max(abs(verdict.analytic), size / np.sqrt(max(count, 1)))
-        if verdict.error > allowed + 10 * verdict.bound + 1e-290:
+        scale = max(abs(verdict.analytic), size / np.sqrt(max(count, 1)))
+        verdict.measure(1e-6 * scale)
+        if verdict.error > rtol * scale + 10 * verdict.bound + 1e-290:
             if not verdict.kink():
                 raise AssertionError(describe(flat, leaves, scales, paths, v, pulled))
             inconclusive += 1
-        elif verdict.bound > 1e-4 * max(abs(verdict.analytic), size / max(count, 1)):
+        elif verdict.bound > max(1e-4 * scale, 1e-12 * verdict.phi(0.125)[1]):
             inconclusive += 1
         elif size:
             worst = max(worst, verdict.error / size)
+    if along and inconclusive == len(along):
+        raise AssertionError(
+            "finite differences decide nothing here: every direction meets a kink, or "
+            "rounding noise larger than 1e-4 of the derivative. Check at another point"
+        )
     return Report(len(along), worst, inconclusive)
 
 
@@ -208,14 +223,29 @@ class Comparison:
     def __init__(self, flat, leaves, u, v, pulled):
         self.flat, self.leaves, self.u, self.v = flat, leaves, u, v
         self.analytic = inner(pulled, u)[0]
-        self.numeric, self.bound = self.romberg()
+
+    def measure(self, wanted: float) -> None:
+        """Find numeric and bound; unless bound <= wanted, by finer stencils as well.
+
+        A kink within a stencil can give a small bound on a wrong number. The finest
+        is believed, and a coarser one only if it agrees with what is believed.
+        """
+        self.numeric, self.bound = self.romberg(0.125)
         self.error = abs(self.numeric - self.analytic)
+        if self.bound > wanted or self.error > wanted:
+            believed = [self.romberg(2.0**-23)]
+            for h0 in (2.0**-13, 0.125):
+                numeric, bound = self.romberg(h0)
+                if all(abs(numeric - x) <= 10 * (bound + b) for x, b in believed):
+                    believed.append((numeric, bound))
+            self.numeric, self.bound = min(believed, key=lambda pair: pair[1])
+            self.error = abs(self.numeric - self.analytic)
 
     def phi(self, h: float) -> tuple[float, float]:
         moved = [x + h * u for x, u in zip(self.leaves, self.u, strict=True)]
         return inner(self.flat(*moved), self.v)
 
-    def romberg(self, h0: float = 0.125) -> tuple[float, float]:
+    def romberg(self, h0: float) -> tuple[float, float]:
         """Central differences at h0, h0/2, h0/4, ... extrapolated: the best entry of
         the tableau, by its last two differences and rounding noise, and that bound."""
         best, bound = 0.0, np.inf
@@ -237,12 +267,8 @@ class Comparison:
         return best, bound
 
     def kink(self) -> bool:
-        """Whether f has a kink within reach: a stencil a thousand times smaller tells
-        another derivative, or the slopes to both sides differ however near."""
-        numeric, bound = self.romberg(2.0**-13)
-        if abs(numeric - self.numeric) > 10 * (bound + self.bound):
-            return True
-        h = 2.0**-20
+        """Whether the slopes to both sides differ however near."""
+        h = 2.0**-24
         middle, size = self.phi(0)
         wide, near = (
             abs(self.phi(s)[0] - 2 * middle + self.phi(-s)[0]) / s for s in (h, h / 64)
@@ -255,6 +281,7 @@ def describe(flat, leaves, scales, paths, v, pulled) -> str:
     rows = []
     for i, index, unit in entries(leaves, scales):
         found = Comparison(flat, leaves, unit, v, pulled)
+        found.measure(0.0)
         excess = found.error / (found.bound + 1e-300)
         if np.isfinite(found.bound):
             rows.append((excess, i, index, found))

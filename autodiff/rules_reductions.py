@@ -64,17 +64,17 @@ rule(np.min, extreme_pullback)
 def prod(a, axis=None, *, keepdims=False):
     """A tree of pairwise products: no division, so that zeros are nothing special."""
     axes = axes_of(a, axis)
-    shape = [n for i, n in enumerate(a.shape) if i not in axes]
-    y = np.reshape(np.moveaxis(a, axes, range(-len(axes), 0)), (*shape, count(a, axis)))
-    if y.shape[-1] == 0:
-        return np.sum(y, -1) + 1
+    kept = [n for i, n in enumerate(a.shape) if i not in axes]
+    y = np.reshape(np.moveaxis(a, axes, range(-len(axes), 0)), (*kept, count(a, axis)))
     while y.shape[-1] > 1:
         half = y.shape[-1] // 2
         pairs, odd = y[..., :half] * y[..., half : 2 * half], y[..., 2 * half :]
         y = np.concatenate([pairs, odd], -1) if odd.shape[-1] else pairs
+    if y.shape[-1] == 0:
+        y = np.sum(y, -1) + 1
     if keepdims:
-        shape = [1 if i in axes else n for i, n in enumerate(a.shape)]
-    return np.reshape(y, shape)
+        kept = [1 if i in axes else n for i, n in enumerate(a.shape)]
+    return np.reshape(y, kept)
 
 
 @composite(np.var)
