@@ -4,7 +4,7 @@ A rule's own definition names the further arguments that it takes; dtype=, where
 the like, which it does not, are refused by name instead of being dropped.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import signature
 from types import FunctionType
@@ -40,6 +40,18 @@ def values_of(tape: Tape, x: Any) -> Any:
     if type(x) in (tuple, list):
         return type(x)(values_of(tape, item) for item in x)
     return x.value if type(x) is Tensor and x.tape is tape else x
+
+
+def operands(tape: Tape, args: Sequence) -> list:
+    """The arrays that a rule computes with: values of tensors, lists made arrays."""
+    return [
+        x.value
+        if type(x) is Tensor and x.tape is tape
+        else np.asarray(x)
+        if type(x) is list
+        else x
+        for x in args
+    ]
 
 
 class Spec(NamedTuple):

@@ -158,8 +158,8 @@ class Printer:
 
     def source(self, outputs: list) -> str:
         """The text: definitions, constants, one line a call, the results."""
-        entries = self.program.entries
-        lines = []
+        entries: list[Any] = self.program.entries
+        lines: list[tuple[str, tuple | None]] = []
         for index in sorted(self.needed(outputs)):
             if index >= len(self.inputs):
                 text = self.call(*entries[index])

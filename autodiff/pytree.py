@@ -10,6 +10,7 @@ Rebuilding copies an object and sets its leaves; no __init__ runs.
 import copy
 import dataclasses
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -35,53 +36,53 @@ def is_floating(x: Any) -> bool:
     return isinstance(x, (np.ndarray, np.generic, Tensor)) and x.dtype.kind == "f"
 
 
+@cache
+def field_names(cls: type) -> tuple[str, ...]:
+    """The fields of a dataclass that may hold leaves; none of another class."""
+    if not dataclasses.is_dataclass(cls):
+        return ()
+    fields = dataclasses.fields(cls)
+    return tuple(field.name for field in fields if not field.metadata.get("static"))
+
+
 def children(tree: Any) -> list[tuple[Any, Any]]:
     """(key, subtree) pairs of a container; a key is an index, dict key or field."""
     if isinstance(tree, (tuple, list)):
         return list(enumerate(tree))
     if isinstance(tree, dict):
         return list(tree.items())
-    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        return [
-            (field.name, getattr(tree, field.name))
-            for field in dataclasses.fields(tree)
-            if not field.metadata.get("static")
-            and type(getattr(tree, field.name)) is not float
-        ]
-    return []
+    pairs = [(name, getattr(tree, name)) for name in field_names(tree.__class__)]
+    return [(name, value) for name, value in pairs if type(value) is not float]
 
 
-def replace_children(tree: Any, values: list) -> Any:
-    """A copy of the container with other subtrees."""
+def collect(tree: Any, is_leaf: Callable, path: str, found: list) -> list:
+    """Append (path, leaf) for every leaf, in order; a path is like layers[0].bias."""
+    if is_leaf(tree) or type(tree) is float:
+        found.append((path, tree))
+    else:
+        for key, subtree in children(tree):
+            step = f".{key}" if field_names(tree.__class__) else f"[{key!r}]"
+            collect(subtree, is_leaf, path + step, found)
+    return found
+
+
+def rebuild(tree: Any, leaves: Iterator, is_leaf: Callable = is_floating) -> Any:
+    """A copy of the tree with other leaves, taken from the iterator in order."""
+    if is_leaf(tree) or type(tree) is float:
+        return next(leaves)
+    pairs = children(tree)
+    values = [rebuild(subtree, leaves, is_leaf) for _, subtree in pairs]
     if isinstance(tree, tuple):
         return type(tree)(*values) if hasattr(tree, "_fields") else tuple(values)
     if isinstance(tree, list):
-        return list(values)
+        return values
     if isinstance(tree, dict):
         return dict(zip(tree, values, strict=True))
-    rebuilt = copy.copy(tree)
-    for (name, _), value in zip(children(tree), values, strict=True):
-        object.__setattr__(rebuilt, name, value)
-    return rebuilt
-
-
-def walk(tree: Any, is_leaf: Callable, path: str = "") -> Iterator[tuple[str, Any]]:
-    """(path, leaf) for every leaf, in order; a path reads like layers[0].weights."""
-    if is_leaf(tree) or type(tree) is float:
-        yield path, tree
-    for key, subtree in children(tree):
-        name = f".{key}" if dataclasses.is_dataclass(tree) else f"[{key!r}]"
-        yield from walk(subtree, is_leaf, path + name)
-
-
-def rebuild(tree: Any, leaves: Iterator, is_leaf: Callable) -> Any:
-    """The same structure with other leaves, taken from the iterator in order."""
-    if is_leaf(tree) or type(tree) is float:
-        return next(leaves)
-    subtrees = children(tree)
-    if not subtrees:
-        return tree
-    return replace_children(tree, [rebuild(x, leaves, is_leaf) for _, x in subtrees])
+    if pairs:
+        tree = copy.copy(tree)
+        for (name, _), value in zip(pairs, values, strict=True):
+            object.__setattr__(tree, name, value)
+    return tree
 
 
 def tree_flatten(tree: Any, is_leaf=is_floating) -> tuple[list, Callable]:
@@ -102,7 +103,7 @@ def tree_leaves(tree: Any, is_leaf=is_floating) -> list:
     >>> tree_leaves({"a": np.zeros(2), "n": 3, "b": [1.0]})
     [array([0., 0.]), 1.0]
     """
-    return [leaf for _, leaf in walk(tree, is_leaf)]
+    return [leaf for _, leaf in collect(tree, is_leaf, "", [])]
 
 
 def tree_paths(tree: Any, is_leaf=is_floating) -> list[str]:
@@ -111,7 +112,7 @@ def tree_paths(tree: Any, is_leaf=is_floating) -> list[str]:
     >>> tree_paths([np.zeros(2), {"b": np.ones(1)}])
     ['[0]', "[1]['b']"]
     """
-    return [path for path, _ in walk(tree, is_leaf)]
+    return [path for path, _ in collect(tree, is_leaf, "", [])]
 
 
 def tree_map(f: Callable, tree: Any, *rest: Any) -> Any:

@@ -22,11 +22,11 @@ ASSIGNMENT = (
     "np.where(mask, new, old), or build the array with np.stack or np.concatenate"
 )
 OUT = (
-    "np.{name} would write a tensor into an existing array (out=, or an in-place "
+    "np.{} would write a tensor into an existing array (out=, or an in-place "
     "operator such as +=), which loses its derivative. Make a new array: y = y + x"
 )
 UFUNC_METHOD = (
-    "np.{name}.{method} of a tensor has no derivative rule. Use the function that "
+    "np.{}.{} of a tensor has no derivative rule. Use the function that "
     "names the whole operation: np.sum for np.add.reduce, np.outer for "
     "np.multiply.outer, x[index] for np.add.at"
 )
@@ -38,7 +38,7 @@ CLOSED = (
 NO_RULE = (
     "{name} has no derivative rule here, so the derivative would be lost. Write it "
     "with functions that have one, give it stop_gradient(x) if x is to count as a "
-    "constant, or declare a rule: autodiff.elementwise(np.cbrt, lambda y: 1 / (3 * y**2))"
+    "constant, or declare one: autodiff.elementwise(np.cbrt, lambda y: 1 / (3 * y**2))"
 )
 RESULT_TYPE = (
     "{name} of a {expected} tensor gave {found}: its cotangent could not keep the type "

@@ -1,9 +1,8 @@
 """How a rule is declared: elementwise, linear, bilinear, rule, composite, value_only.
 
 A rule states the derivative of a function once; the tape reads it backwards (the
-pull-back g -> J^T g) and forwards (the push-forward t -> J t). Rules use only
-operators and NumPy functions, so that on tensors of an older tape they are recorded
-in their turn: derivatives of every order come from the same line.
+pull-back g -> J^T g) and forwards (the push-forward t -> J t). Rules use operators and
+NumPy functions only, so on tensors of an older tape they are recorded in their turn.
 """
 
 from inspect import signature
@@ -11,9 +10,10 @@ from operator import itemgetter
 
 import numpy as np
 
-from autodiff.calls import Parameters, Spec, check_dtype, dispatching, refuse, values_of
+from autodiff import calls
+from autodiff.calls import Parameters, Spec, check_dtype, dispatching, operands, refuse
+from autodiff.run import Run
 from autodiff.table import RULES
-from autodiff.tape import Tape
 from autodiff.tensor import Tensor
 
 
@@ -34,12 +34,12 @@ def elementwise(function, *partials):
             refuse(
                 function, "= ".join([*kwargs, ""]) or f"{len(args)} arguments", names
             )
-        values = [x.value if type(x) is Tensor and x.tape is tape else x for x in args]
+        values = operands(tape, args)
         y = function(*values)
         known, shape, dtype = (*values, y), y.shape, y.dtype
         edges = []
-        for x, value, link in zip(args, values, links, strict=True):
-            if x is not value and link:
+        for x, value, link in zip(args, values, links):
+            if link and type(x) is Tensor and x.tape is tape:
                 scale, needs = link
                 place = x.index
                 if value.dtype is not dtype:
@@ -85,8 +85,8 @@ def linear(function, *transposes):
 
     The function is its own push-forward. transposes : for each array argument the
     pull-back (g, x, ...) -> J^T g, with the function's further parameters as NumPy
-    names them. By linearity the value of the array itself cannot matter: x is a
-    Spec. Sums over broadcast axes are left to the engine.
+    names them. By linearity x itself cannot matter: it is a Spec. Sums over broadcast
+    axes are left to the engine.
     """
 
     def link(slot, transpose):
@@ -124,10 +124,8 @@ def rule(function, *pullbacks):
             return pullback(g, *args, **kwargs)
 
         def push(t, y, args, kwargs):
-            tape = Tape()
-            g = Tensor(np.zeros(y.shape, y.dtype), tape, tape.record())
-            x = pullback(g, *args, **kwargs)
-            return tape.pull_back({x.index: t})[g.index]
+            zero = np.zeros(y.shape, y.dtype)
+            return Run(lambda g: pull(g, y, args, kwargs), [zero]).pull_back([t])[0]
 
         def save(values, y):
             return Spec(y.shape, y.dtype), [y, *values] if uses_y else values
@@ -147,11 +145,11 @@ def register(function, links, accepted):
 
     def record(tape, args, kwargs):
         kwargs = accepted.check(function, args[n:], kwargs, tape)
-        values = [x.value if type(x) is Tensor and x.tape is tape else x for x in args]
+        values = operands(tape, args[:n]) + list(args[n:])
         y = function(*values, **kwargs)
         edges = []
-        for x, value, (pull, push, save) in zip(args, values, links, strict=False):
-            if x is not value:
+        for x, value, (pull, push, save) in zip(args, values, links):
+            if type(x) is Tensor and x.tape is tape:
                 check_dtype(function, value.dtype, y.dtype)
                 edges.append((x.index, pull, push, (*save(values, y), kwargs)))
         return Tensor(y, tape, tape.record(edges))
@@ -166,10 +164,9 @@ def composite(function):
     def declare(definition):
         accepted = Parameters(definition, 0)
 
-        def record(tape, args, kwargs):
-            return definition(*args, **accepted.check(function, args, kwargs))
-
-        RULES[function] = record
+        RULES[function] = lambda tape, args, kwargs: definition(
+            *args, **accepted.check(function, args, kwargs)
+        )
         return definition
 
     return declare
@@ -179,8 +176,8 @@ def value_only(function):
     """Declare that no derivative passes through function: a plain array comes out."""
 
     def record(tape, args, kwargs):
-        named = {name: values_of(tape, x) for name, x in kwargs.items()}
-        return function(*values_of(tape, args), **named)
+        named = {name: calls.values_of(tape, x) for name, x in kwargs.items()}
+        return function(*calls.values_of(tape, args), **named)
 
     function = dispatching(function)
     RULES[function] = record

@@ -16,23 +16,23 @@ from autodiff.tensor import Tensor, youngest
 
 
 def matmul_transpose_a(g, a, b):
-    """g b^T; a vector is a row on the left and a column on the right."""
+    """g b^T. A vector is a row on the left and a column on the right."""
     if len(b.shape) == 1:
         return np.expand_dims(g, -1) * b
-    if len(a.shape) == 1:
-        return np.squeeze(np.expand_dims(g, -2) @ np.swapaxes(b, -1, -2), -2)
-    return g @ np.swapaxes(b, -1, -2)
+    if len(a.shape) == 1 and len(b.shape) > 2:
+        return np.squeeze(np.expand_dims(g, -2) @ b.mT, -2)
+    return g @ b.mT
 
 
 def matmul_transpose_b(g, a, b):
-    """a^T g; a vector is a row on the left and a column on the right."""
+    """a^T g. A vector is a row on the left and a column on the right."""
     if len(a.shape) == 1:
         if len(b.shape) == 1:
             return g * a
         return np.expand_dims(a, -1) * np.expand_dims(g, -2)
-    if len(b.shape) == 1:
-        return np.squeeze(np.swapaxes(a, -1, -2) @ np.expand_dims(g, -1), -1)
-    return np.swapaxes(a, -1, -2) @ g
+    if len(b.shape) == 1 and len(a.shape) > 2:
+        return np.squeeze(a.mT @ np.expand_dims(g, -1), -1)
+    return a.mT @ g
 
 
 bilinear(np.matmul, matmul_transpose_a, matmul_transpose_b)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.pytree import tree_flatten, tree_leaves, tree_paths
+from autodiff.pytree import rebuild, tree_flatten, tree_leaves, tree_paths
 from autodiff.refusals import ARGNUMS, NO_FLOATS, SEED, TWICE
 from autodiff.tape import Tape
 from autodiff.tensor import Tensor
@@ -20,14 +20,13 @@ Argnums = int | tuple[int, ...]
 class Run:
     """f(*primals), run once on tensors of a tape of its own, which can be read.
 
-    inputs, outputs : the leaves of the arguments and of the result, plain values
-    rebuild, rebuild_result : from such leaves to trees like primals or the result
+    inputs, outputs : the leaves of the primals and of the result, plain values
+    places : where the outputs stand on the tape, None for what depends on no input
     """
 
     def __init__(self, f: Callable, primals: Sequence):
-        for position, primal in enumerate(primals):
-            check_argument(position, primal)
-        self.inputs, self.rebuild = tree_flatten(tuple(primals))
+        self.primals = tuple(primals)
+        self.inputs = [x for i, tree in enumerate(primals) for x in leaves_of(i, tree)]
         self.tape = Tape()
         leaves = [Tensor(native(x), self.tape, self.tape.record()) for x in self.inputs]
         try:
@@ -39,6 +38,10 @@ class Run:
         pairs = list(zip(outputs, mine, strict=True))
         self.places = [y.index if own else None for y, own in pairs]
         self.outputs = [y.value if own else y for y, own in pairs]
+
+    def rebuild(self, leaves: list) -> tuple:
+        """A tuple of trees like the primals, with other leaves."""
+        return rebuild(self.primals, iter(leaves))
 
     def result(self) -> Any:
         """The result of f, without tensors of this run's tape."""
@@ -55,7 +58,7 @@ class Run:
             if place is not None:
                 start[place] = start[place] + g if place in start else g
         found = self.tape.pull_back(start)
-        return [owned(found.get(i), x) for i, x in enumerate(self.inputs)]
+        return [owned(found[i], x) for i, x in enumerate(self.inputs)]
 
     def along(self, tangents: tuple) -> Any:
         """J t for a tuple of trees like the primals: a tree like the result."""
@@ -66,7 +69,7 @@ class Run:
         """J t: from tangents by the input's position to one for each output."""
         found = self.tape.push_forward(tangents)
         pairs = zip(self.places, self.outputs, strict=True)
-        return [owned(found.get(place), y) for place, y in pairs]
+        return [owned(None if i is None else found[i], y) for i, y in pairs]
 
 
 def run_at(f: Callable, argnums: Argnums, args: tuple, kwargs: dict) -> Run:
@@ -83,19 +86,21 @@ def run_at(f: Callable, argnums: Argnums, args: tuple, kwargs: dict) -> Run:
     return Run(partial, [args[i] for i in positions])
 
 
-def check_argument(position: int, argument: Any) -> None:
-    """Refuse an argument without floats, or with one array at two of its leaves."""
+def leaves_of(position: int, argument: Any) -> list:
+    """The leaves of an argument: at least one, and no array at two of them."""
     leaves = tree_leaves(argument)
     if not leaves:
         is_array = hasattr(argument, "dtype")
         found = f"{argument.dtype} array" if is_array else repr(argument)
         raise TypeError(NO_FLOATS.format(position=position, found=found))
-    seen: dict[int, str] = {}
-    for path, leaf in zip(tree_paths(argument), leaves, strict=True):
-        first = seen.setdefault(id(leaf), path)
-        if isinstance(leaf, np.ndarray) and first != path:
-            found = TWICE.format(position=position, first=first, second=path)
-            raise ValueError(found)
+    arrays = [id(x) if isinstance(x, np.ndarray) else object() for x in leaves]
+    if len(set(arrays)) < len(arrays):
+        second = next(i for i, x in enumerate(arrays) if x in arrays[:i])
+        paths = tree_paths(argument)
+        first = paths[arrays.index(arrays[second])]
+        message = TWICE.format(position=position, first=first, second=paths[second])
+        raise ValueError(message)
+    return leaves
 
 
 def native(x: Any) -> Any:

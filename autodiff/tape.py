@@ -15,7 +15,7 @@ It is micro.py's list with arrays. An edge is (parent, pull, push, saved): where
 operand stands, its pull-back, the push-forward t -> J t of forward mode, and what both
 need. An operation can only use what exists, so parents stand before children: no
 recursion, no set of visited nodes, no limit of depth. Memory goes into what the edges
-saved; a tape holds no tensors, so nothing refers in a circle and all is freed at once.
+saved. A tape holds no tensors: nothing refers in a circle, all is freed at once.
 
 Sources: R. E. Wengert (1964), A simple automatic derivative evaluation program;
 A. Griewank and A. Walther (2008), Evaluating Derivatives, chapters 3 and 4.
@@ -47,43 +47,41 @@ class Tape:
         self.entries.append(edges)
         return len(self.entries) - 1
 
-    def pull_back(self, cotangents: dict[int, Any]) -> dict[int, Any]:
+    def pull_back(self, seeds: dict[int, Any]) -> list:
         """Read backwards: from the cotangents of results to those of the leaves.
 
         What used a value stands after it, so its cotangent is complete when the sweep
         reaches it; it is passed on and dropped. Shares are added, never in place: a
         pull-back may hand the same array to two parents.
         """
-        cotangents = dict(cotangents)
-        for position in range(max(cotangents, default=-1), -1, -1):
-            edges = self.entries[position]
-            if edges and position in cotangents:
-                g = cotangents.pop(position)
+        cotangents: list[Any] = [None] * len(self.entries)
+        for place, g in seeds.items():
+            cotangents[place] = g
+        for place in range(max(seeds, default=-1), -1, -1):
+            g, edges = cotangents[place], self.entries[place]
+            if g is not None and edges:
+                cotangents[place] = None
                 for parent, pull, _, saved in edges:
                     share = pull(g, *saved)
-                    if parent in cotangents:
-                        share = cotangents[parent] + share
-                    cotangents[parent] = share
+                    others = cotangents[parent]
+                    cotangents[parent] = share if others is None else others + share
         return cotangents
 
-    def push_forward(self, tangents: dict[int, Any]) -> dict[int, Any]:
+    def push_forward(self, seeds: dict[int, Any]) -> list:
         """Read forwards: from the tangents of leaves to those of all values."""
-        tangents = dict(tangents)
-        for position, edges in enumerate(self.entries):
+        tangents = [seeds.get(place) for place in range(len(self.entries))]
+        for place, edges in enumerate(self.entries):
             for parent, _, push, saved in edges:
-                if parent in tangents:
-                    share = push(tangents[parent], *saved)
-                    if position in tangents:
-                        share = tangents[position] + share
-                    tangents[position] = share
+                if tangents[parent] is not None:
+                    share, others = push(tangents[parent], *saved), tangents[place]
+                    tangents[place] = share if others is None else others + share
         return tangents
 
-    # Levels. A gradient inside a gradient has its own, younger tape. A tensor of the
-    # younger has as its value a tensor of the older. An operation belongs to the
-    # youngest tape among its operands; the others are constants to it, and it runs on
-    # the values, where the next older tape records it in its turn. The sweep, too,
-    # computes with values, so what it does is recorded by the older tape, and can be
-    # differentiated.
+    # Levels. A gradient inside a gradient has its own, younger tape; the value of its
+    # tensor is a tensor of the older. An operation belongs to the youngest tape among
+    # its operands, the others are constants to it, and it runs on their values, where
+    # the next older tape records it in its turn. The sweep computes with values too,
+    # so what it does is recorded by the older tape and can be differentiated.
 
     def apply(self, function: Callable, args: tuple, kwargs: dict) -> Any:
         """Run function on operands of which this tape is the youngest."""

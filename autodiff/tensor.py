@@ -5,10 +5,9 @@ call over, by the protocols __array_ufunc__ and __array_function__ (NEP 13, NEP 
 operators and methods take the same door. Behind it, the youngest tape among the
 arguments runs the function by its rule (rules.py).
 
-Whatever would lose a derivative in silence raises and says what to write instead
-(refusals.py): a tensor made a plain array, number or truth value, changes in place,
-out=, a function without a rule, a type that a cotangent could not keep, a tensor that
-outlived its function.
+What would lose a derivative in silence raises (refusals.py): a tensor made an array,
+number or truth value, changes in place, out=, a function without a rule, a type that
+a cotangent could not keep, a tensor that outlived its function.
 """
 
 from operator import getitem
@@ -23,7 +22,7 @@ def youngest(args, tape=None):
     """The youngest tape of the tensors among args, in lists and tuples too, or None."""
     for x in args:
         if type(x) is Tensor:
-            if tape is None or x.tape.serial > tape.serial:
+            if x.tape is not tape and (tape is None or x.tape.serial > tape.serial):
                 tape = x.tape
         elif type(x) in (tuple, list):
             tape = youngest(x, tape)
@@ -55,9 +54,7 @@ class Tensor:
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, value, tape: Tape, index: int):
-        self.value = value
-        self.tape = tape
-        self.index = index
+        self.value, self.tape, self.index = value, tape, index
 
     shape = property(lambda self: self.value.shape)
     ndim = property(lambda self: self.value.ndim)
@@ -67,11 +64,10 @@ class Tensor:
     mT = property(lambda self: np.swapaxes(self, -1, -2))
 
     def __array_ufunc__(self, ufunc, method, *args, **kwargs):
-        name = ufunc.__name__
         if method != "__call__":
-            raise TypeError(refusals.UFUNC_METHOD.format(name=name, method=method))
+            raise TypeError(refusals.UFUNC_METHOD.format(ufunc.__name__, method))
         if "out" in kwargs:
-            raise TypeError(refusals.OUT.format(name=name))
+            raise TypeError(refusals.OUT.format(ufunc.__name__))
         return youngest(args).apply(ufunc, args, kwargs)
 
     def __array_function__(self, function, types, args, kwargs):
@@ -123,6 +119,5 @@ class Tensor:
     sum, mean, prod, cumsum = map(door, (np.sum, np.mean, np.prod, np.cumsum))
     max, min, var, std = map(door, (np.max, np.min, np.var, np.std))
     ravel, squeeze, swapaxes = map(door, (np.ravel, np.squeeze, np.swapaxes))
-    dot, clip, take = map(door, (np.dot, np.clip, np.take))
+    dot, clip, take, any, all = map(door, (np.dot, np.clip, np.take, np.any, np.all))
     argmax, argmin, argsort = map(door, (np.argmax, np.argmin, np.argsort))
-    any, all = map(door, (np.any, np.all))

@@ -1,8 +1,7 @@
 """Derivatives of functions: vjp, jvp, grad, value_and_grad, jacobian, hessian, hvp.
 
-Each runs f once on tensors of a new tape (run.py) and reads the tape, backwards for
-J^T g or forwards for J t. Arguments and results may be trees (pytree.py). One inside
-another they give derivatives of any order.
+Each runs f once on tensors of a new tape (run.py) and reads the tape: backwards for
+J^T g, forwards for J t. Arguments may be trees (pytree.py). Nested, any order.
 """
 
 from collections.abc import Callable, Sequence
@@ -99,8 +98,5 @@ def hessian(f: Callable, argnums: int = 0) -> Callable:
 
 
 def hvp(f: Callable, primal: Any, tangent: Any, *args: Any) -> Any:
-    """The Hessian of x -> f(x, *args) times a tangent, without the Hessian.
-
-    The gradient's derivative along the tangent: one sweep back, read forwards.
-    """
+    """The Hessian of x -> f(x, *args) times a tangent: the gradient's derivative."""
     return jvp(lambda x: grad(f)(x, *args), (primal,), (tangent,))[1]

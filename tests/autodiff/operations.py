@@ -428,8 +428,25 @@ def tensordot(draw):
 def einsum(draw):
     subscripts = draw(
         st.sampled_from(
-            "ij,jk->ik ij,jl ij->ji i,i ii ii->i iij->j ij->  ij,jk,kl->il ij,ij->ij "
-            "ij-> i,j->ij ...i,i ...i,ij->...j i...,i...->... ij,ij ijj,l->l".split()
+            [
+                "ij,jk->ik",
+                "ij,jl",
+                "ij->ji",
+                "i,i",
+                "ii",
+                "ii->i",
+                "iij->j",
+                "ij->",
+                "ij,jk,kl->il",
+                "ij,ij->ij",
+                "ij->",
+                "i,j->ij",
+                "...i,i",
+                "...i,ij->...j",
+                "i...,i...->...",
+                "ij,ij",
+                "ijj,l->l",
+            ]
         )
     )
     shapes_of = [

@@ -1,0 +1,46 @@
+"""The sources that a result depends on, as one hash.
+
+The import statements of the experiment's module are followed through our six packages,
+and the texts of all modules met are hashed under their import names: the same sources
+give the same hash in any folder, on any system. No module is run for it but the
+packages' own `__init__`.
+"""
+
+import ast
+import hashlib
+from importlib.util import find_spec
+from pathlib import Path
+
+from samplers.kernel import PACKAGES, imported_names
+
+
+def source_hash(module: str) -> str:
+    """Return the SHA-256 of a module's text and of all of ours that it imports."""
+    digest = hashlib.sha256()
+    for name, text in sorted(closure(module).items()):
+        digest.update(f"{name}\n{len(text)}\n{text}".encode())
+    return digest.hexdigest()
+
+
+def closure(module: str) -> dict[str, str]:
+    """Map every module of ours that is imported, directly or not, to its text."""
+    texts: dict[str, str] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in texts or (path := source(name)) is None:
+            continue
+        texts[name] = path.read_text(encoding="utf-8")
+        named = imported_names(ast.parse(texts[name]))
+        waiting += [found for found in named if found.split(".")[0] in PACKAGES]
+        waiting.append(name.rpartition(".")[0])
+    return texts
+
+
+def source(name: str) -> Path | None:
+    """Return the file of a module, or None where the name is not a module."""
+    try:
+        spec = find_spec(name) if name else None
+    except ModuleNotFoundError:
+        return None
+    return Path(spec.origin) if spec and spec.origin else None
