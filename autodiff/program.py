@@ -91,7 +91,8 @@ class Explanation:
     def __call__(self, *args: Any) -> Any:
         """Run the source on other arguments of the same structure and shapes."""
         leaves, _ = tree_flatten(args, is_array)
-        return self.rebuild(list(self.namespace["program"](*leaves)))
+        results = self.namespace["program"](*leaves)
+        return self.rebuild(results if isinstance(results, tuple) else [results])
 
 
 def is_array(x: Any) -> bool:
@@ -109,7 +110,7 @@ def explain(f: Callable, *args: Any) -> Explanation:
     def program(x):
         v1 = x * x      # (3,)
         v2 = np.sum(v1) # ()
-        return v2,
+        return v2
     """
     inputs, rebuild_arguments = tree_flatten(args, is_array)
     names = input_names(f, args)
@@ -169,7 +170,7 @@ class Printer:
                 self.names[index] = f"v{len(lines) + 1}"
                 shape = self.program.shapes[index]
                 lines.append((f"{self.names[index]} = {text}", shape))
-        results = "".join(self.operand(y) + ", " for y in outputs).strip()
+        results = ", ".join(self.operand(y) for y in outputs)
         width = min(max((len(line) for line, _ in lines), default=0), 60)
         body = [
             line if shape is None else f"{line:{width}} # {shape}"

@@ -1,0 +1,23 @@
+"""The computed parts of README.md are those that the records and the files give."""
+
+import pytest
+
+from benchmarks import readme
+
+
+def test_readme_is_up_to_date():
+    text = readme.README.read_text(encoding="utf-8")
+    assert readme.updated(text) == text, "run: python -m benchmarks.readme"
+
+
+def test_example_and_first_screen_are_short():
+    """At most 15 lines of code, and one screen before the first picture."""
+    before, _, _ = readme.README.read_text(encoding="utf-8").partition("![")
+    assert len(before.splitlines()) <= 40
+    code = [line for line in before.splitlines() if line.startswith((">>>", "..."))]
+    assert len(code) <= 15
+
+
+def test_missing_markers_are_named():
+    with pytest.raises(ValueError, match="<!-- results -->"):
+        readme.updated("no markers")
