@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autodiff.refusals import ARGUMENTS, RESULT_TYPE
+from autodiff.refusals import ARGUMENTS, PARTIAL, RESULT_TYPE, SHARE
 from autodiff.tape import Tape
 from autodiff.tensor import Tensor, astype, youngest
 
@@ -60,6 +60,9 @@ class Spec(NamedTuple):
     shape: tuple
     dtype: np.dtype
 
+    def zeros(self) -> np.ndarray:
+        return np.zeros(self.shape, self.dtype)
+
 
 class Parameters:
     """The parameters of a rule's definition after the first skip, which are arrays."""
@@ -91,9 +94,34 @@ def refuse(function: Callable, what: str, names: list[str]) -> None:
     raise TypeError(ARGUMENTS.format(name=function.__name__, what=what, names=named))
 
 
+def refuse_call(function: Callable, args: tuple, kwargs: dict, names: list) -> None:
+    keywords = ", ".join(f"{name}=" for name in kwargs)
+    refuse(function, keywords or f"{len(args)} arguments", names)
+
+
+def check_names(partial: Callable, names: list[str]) -> list[str]:
+    """The parameters of a partial: some of names, after g if it takes that."""
+    wanted = list(signature(partial).parameters)
+    known = wanted[1:] if wanted[:1] == ["g"] else wanted
+    if not known or not set(known) <= set(names):
+        raise TypeError(PARTIAL.format(wanted=wanted, names=", ".join(names)))
+    return wanted
+
+
 def check_dtype(function: Callable, expected: Any, found: Any) -> None:
     """A result has the type of every tensor that went in, and so have cotangents."""
     if expected != found:
         raise TypeError(
             RESULT_TYPE.format(name=function.__name__, expected=expected, found=found)
         )
+
+
+def check_share(function: Callable, shape: tuple, found: tuple) -> None:
+    """A pull-back returns its argument's shape, or one that this broadcasts to."""
+    tail = found[len(found) - len(shape) :]
+    fits = len(found) >= len(shape) and all(
+        n in (1, m) for n, m in zip(shape, tail, strict=True)
+    )
+    if found != shape and not fits:
+        name = function.__name__
+        raise ValueError(SHARE.format(name=name, shape=shape, found=found))

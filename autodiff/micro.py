@@ -14,7 +14,7 @@ cotangent is complete before it is passed on.
 The order matters where paths meet. In b = a + a; c = b + b the cotangent of b is
 1 + 1 = 2 and must be complete before it reaches a, which then receives
 2 + 2 = 4. Walking every path from c separately gives 4 as well, but 60 such lines
-have 2**60 paths; the list has 60 entries, each visited once.
+have 2**60 paths; the list has 61 entries, each visited once.
 
 >>> gradient(lambda x, y: x * y + tanh(x), 0.0, 3.0)
 (0.0, [4.0, 0.0])

@@ -33,7 +33,12 @@ def static(**options) -> Any:
 
 def is_floating(x: Any) -> bool:
     """Whether x is a leaf: a floating array or scalar of NumPy, or a tensor."""
-    return isinstance(x, (np.ndarray, np.generic, Tensor)) and x.dtype.kind == "f"
+    return is_array(x) and x.dtype.kind == "f"
+
+
+def is_array(x: Any) -> bool:
+    """Whether x is an array or scalar of NumPy of any type, or a tensor."""
+    return isinstance(x, (np.ndarray, np.generic, Tensor))
 
 
 @cache

@@ -50,6 +50,16 @@ ARGUMENTS = (
     "the derivative rule of {name} does not take {what}. Beside its arrays, given by "
     "position, it takes: {names}"
 )
+PARTIAL = (
+    "a partial derivative has the parameters {wanted}. Their names say what it needs: "
+    "at least one of {names} (the arguments in order, and the output y), with g before "
+    "them if it returns the product with g"
+)
+SHARE = (
+    "the pull-back of {name} returned shape {found} for an argument of shape {shape}. "
+    "Return the argument's shape, or one that it broadcasts to: the engine sums over "
+    "the repeated axes"
+)
 NO_FLOATS = (
     "argument {position} ({found:.60}) has no floating-point numbers, so it has no "
     "derivative. Write 3.0 for 3, x.astype(float) for integers; take the real and "

@@ -3,6 +3,7 @@
 A rule states the derivative of a function once; the tape reads it backwards (the
 pull-back g -> J^T g) and forwards (the push-forward t -> J t). Rules use operators and
 NumPy functions only, so on tensors of an older tape they are recorded in their turn.
+The rules themselves are the tables rules_*.py.
 """
 
 from inspect import signature
@@ -11,7 +12,7 @@ from operator import itemgetter
 import numpy as np
 
 from autodiff import calls
-from autodiff.calls import Parameters, Spec, check_dtype, dispatching, operands, refuse
+from autodiff.calls import Parameters, Spec, dispatching, operands
 from autodiff.run import Run
 from autodiff.table import RULES
 from autodiff.tensor import Tensor
@@ -21,9 +22,9 @@ def elementwise(function, *partials):
     """Declare y_i = function(x_i), or of (a, b), or (a, b, c): J is diagonal.
 
     partials : one for each argument: None (no derivative), the number 1 or -1, or a
-        function whose parameters name what it needs of x (or a, b, c) and of the
-        output y, and only that is kept, as in lambda y: 1 - y**2. One whose first
-        parameter is g returns g times the partial itself.
+        function whose parameters name what it needs of x (or a, b, c) and of the output
+        y, and only that is kept: lambda y: 1 - y**2. One that names g first returns the
+        product with g: lambda g, x: np.where(x > 0, g, 0).
     """
     names = ["x"] if len(partials) == 1 else ["a", "b", "c"][: len(partials)]
     links = [partial and scaling(partial, [*names, "y"]) for partial in partials]
@@ -31,9 +32,7 @@ def elementwise(function, *partials):
 
     def record(tape, args, kwargs):
         if kwargs or len(args) != len(links):
-            refuse(
-                function, "= ".join([*kwargs, ""]) or f"{len(args)} arguments", names
-            )
+            calls.refuse_call(function, args, kwargs, names)
         values = operands(tape, args)
         y = function(*values)
         known, shape, dtype = (*values, y), y.shape, y.dtype
@@ -41,13 +40,13 @@ def elementwise(function, *partials):
         for x, value, link in zip(args, values, links):
             if link and type(x) is Tensor and x.tape is tape:
                 scale, needs = link
-                place = x.index
+                index = x.index
                 if value.dtype is not dtype:
-                    check_dtype(function, value.dtype, dtype)
+                    calls.check_dtype(function, value.dtype, dtype)
                 if value.shape != shape:  # broadcasting is an entry of its own
                     saved = value.shape, shape
-                    place = tape.record([(place, unbroadcast, broadcast, saved)])
-                edges.append((place, scale, scale, needs(known)))
+                    index = tape.record([(index, unbroadcast, broadcast, saved)])
+                edges.append((index, scale, scale, needs(known)))
         return Tensor(y, tape, tape.record(edges)) if edges else y
 
     RULES[function] = record
@@ -55,15 +54,16 @@ def elementwise(function, *partials):
 
 
 def scaling(partial, names):
-    """(g -> g * partial, the getter of what the partial needs from (*args, y))."""
+    """(g -> g * partial, the tuple that it needs, taken from (*args, y) by name)."""
     if not callable(partial):
         return {1: lambda g: g, -1: lambda g: -g}[partial], lambda known: ()
-    wanted = list(signature(partial).parameters)
-    whole = wanted[0] == "g"
-    places = [names.index(name) for name in wanted[whole:]]
-    one = slice(places[0], places[0] + 1)
-    needs = itemgetter(*places) if len(places) > 1 else itemgetter(one)
-    return partial if whole else lambda g, *saved: g * partial(*saved), needs
+    wanted = calls.check_names(partial, names)
+    needed = [names.index(name) for name in wanted if name != "g"]
+    first = slice(needed[0], needed[0] + 1)  # itemgetter(0) would give no tuple
+    needs = itemgetter(*needed) if len(needed) > 1 else itemgetter(first)
+    if wanted[0] == "g":
+        return partial, needs
+    return lambda g, *saved: g * partial(*saved), needs
 
 
 def broadcast(t, shape, wide):
@@ -84,28 +84,20 @@ def linear(function, *transposes):
     """Declare y = function(x, ...), linear in x; with two transposes, bilinear.
 
     The function is its own push-forward. transposes : for each array argument the
-    pull-back (g, x, ...) -> J^T g, with the function's further parameters as NumPy
-    names them. By linearity x itself cannot matter: it is a Spec. Sums over broadcast
-    axes are left to the engine.
+    pull-back (g, x, ...) -> J^T g, with the function's further parameters under their
+    names: lambda g, x, axis: ... By linearity the value of x cannot matter: it is a
+    Spec, shape and dtype. Sums over broadcast axes are left to the engine.
     """
 
-    def link(slot, transpose):
-        def pull(g, shape, args, kwargs):
-            g = transpose(g, *args, **kwargs)
-            return unbroadcast(g, shape, g.shape)
+    def push(t, slot, shape, y, args, kwargs):
+        return function(*args[:slot], t, *args[slot + 1 :], **kwargs)
 
-        def push(t, shape, args, kwargs):
-            return function(*args[:slot], t, *args[slot + 1 :], **kwargs)
-
-        def save(values, y):
-            x = Spec(values[slot].shape, values[slot].dtype)
-            return x.shape, [*values[:slot], x, *values[slot + 1 :]]
-
-        return pull, push, save
+    def save(slot, values, y):
+        x = Spec(values[slot].shape, values[slot].dtype)
+        return [*values[:slot], x, *values[slot + 1 :]]
 
     function = dispatching(function)
-    links = [link(slot, transpose) for slot, transpose in enumerate(transposes)]
-    return register(function, links, Parameters(transposes[0], 1 + len(links)))
+    return register(function, transposes, push, save, skip=1 + len(transposes))
 
 
 bilinear = linear
@@ -115,43 +107,42 @@ def rule(function, *pullbacks):
     """Declare any y = function(x, ...) by one pull-back for each array argument.
 
     pullbacks : (g, x, ...) -> J^T g, or (g, y, x, ...) where the second parameter is
-        named y, with the function's further parameters. J^T g is linear in g, and its
-        transpose t -> J t, found by differentiating it, is the push-forward.
+        named y, with the function's further parameters. g -> J^T g is linear, so it has
+        a pull-back of its own, the same at every g: t -> J t, the push-forward.
     """
-
-    def link(pullback, uses_y):
-        def pull(g, y, args, kwargs):
-            return pullback(g, *args, **kwargs)
-
-        def push(t, y, args, kwargs):
-            zero = np.zeros(y.shape, y.dtype)
-            return Run(lambda g: pull(g, y, args, kwargs), [zero]).pull_back([t])[0]
-
-        def save(values, y):
-            return Spec(y.shape, y.dtype), [y, *values] if uses_y else values
-
-        return pull, push, save
-
-    function = dispatching(function)
     uses_y = [list(signature(p).parameters)[1:2] == ["y"] for p in pullbacks]
-    links = [link(*pair) for pair in zip(pullbacks, uses_y, strict=True)]
-    accepted = Parameters(pullbacks[0], 1 + len(links) + uses_y[0])
-    return register(function, links, accepted)
+
+    def push(t, slot, shape, y, args, kwargs):
+        transpose = Run(lambda g: pullbacks[slot](g, *args, **kwargs), [y.zeros()])
+        return transpose.pull_back([t])[0]
+
+    def save(slot, values, y):
+        return [y, *values] if uses_y[slot] else values
+
+    skip = 1 + len(pullbacks) + uses_y[0]
+    return register(dispatching(function), pullbacks, push, save, skip)
 
 
-def register(function, links, accepted):
-    """The rule of a function, given (pull, push, save) for each of its arrays."""
-    n = len(links)
+def register(function, pullbacks, push, save, skip):
+    """The rule of a function: its arrays first, then what it takes beside them."""
+    n, accepted = len(pullbacks), Parameters(pullbacks[0], skip)
+
+    def pull(g, slot, shape, y, args, kwargs):
+        g = pullbacks[slot](g, *args, **kwargs)
+        calls.check_share(function, shape, np.shape(g))
+        return unbroadcast(g, shape, g.shape)
 
     def record(tape, args, kwargs):
         kwargs = accepted.check(function, args[n:], kwargs, tape)
         values = operands(tape, args[:n]) + list(args[n:])
         y = function(*values, **kwargs)
         edges = []
-        for x, value, (pull, push, save) in zip(args, values, links):
+        for slot, x in enumerate(args[:n]):
             if type(x) is Tensor and x.tape is tape:
-                check_dtype(function, value.dtype, y.dtype)
-                edges.append((x.index, pull, push, (*save(values, y), kwargs)))
+                calls.check_dtype(function, x.dtype, y.dtype)
+                like = Spec(y.shape, y.dtype)
+                saved = slot, x.shape, like, save(slot, values, y), kwargs
+                edges.append((x.index, pull, push, saved))
         return Tensor(y, tape, tape.record(edges))
 
     RULES[function] = record

@@ -56,8 +56,8 @@ def extreme_pullback(g, y, x, axis=None, *, keepdims=False):
     return np.where(chosen, expand(g, x, axis, keepdims) / ties, 0)
 
 
-rule(np.max, extreme_pullback)
-rule(np.min, extreme_pullback)
+for extreme in (np.max, np.min, np.amax, np.amin):
+    rule(extreme, extreme_pullback)
 
 
 @composite(np.prod)

@@ -21,7 +21,7 @@ class Run:
     """f(*primals), run once on tensors of a tape of its own, which can be read.
 
     inputs, outputs : the leaves of the primals and of the result, plain values
-    places : where the outputs stand on the tape, None for what depends on no input
+    indices : where the outputs stand on the tape, None for what depends on no input
     """
 
     def __init__(self, f: Callable, primals: Sequence):
@@ -36,7 +36,7 @@ class Run:
         outputs, self.rebuild_result = tree_flatten(result)
         mine = [type(y) is Tensor and y.tape is self.tape for y in outputs]
         pairs = list(zip(outputs, mine, strict=True))
-        self.places = [y.index if own else None for y, own in pairs]
+        self.indices = [y.index if own else None for y, own in pairs]
         self.outputs = [y.value if own else y for y, own in pairs]
 
     def rebuild(self, leaves: list) -> tuple:
@@ -54,9 +54,9 @@ class Run:
     def pull_back(self, cotangents: Sequence) -> list:
         """J^T g: from a cotangent for each output to one for each input."""
         start: dict[int, Any] = {}
-        for place, g in zip(self.places, cotangents, strict=True):
-            if place is not None:
-                start[place] = start[place] + g if place in start else g
+        for index, g in zip(self.indices, cotangents, strict=True):
+            if index is not None:
+                start[index] = start[index] + g if index in start else g
         found = self.tape.pull_back(start)
         return [owned(found[i], x) for i, x in enumerate(self.inputs)]
 
@@ -68,7 +68,7 @@ class Run:
     def push_forward(self, tangents: dict[int, Any]) -> list:
         """J t: from tangents by the input's position to one for each output."""
         found = self.tape.push_forward(tangents)
-        pairs = zip(self.places, self.outputs, strict=True)
+        pairs = zip(self.indices, self.outputs, strict=True)
         return [owned(None if i is None else found[i], y) for i, y in pairs]
 
 
@@ -116,7 +116,9 @@ def owned(g: Any, like: Any) -> Any:
     """A derivative for the caller: an array of its own, zeros if g is None."""
     if g is None:
         return np.zeros_like(like)
-    return g if type(g) is Tensor or np.isscalar(like) else np.array(g, order="C")
+    if type(g) is Tensor or np.isscalar(like):
+        return g
+    return np.array(g, native(like).dtype, order="C")
 
 
 def seeds(what: str, given: Any, like: list) -> list:

@@ -15,7 +15,8 @@ It is micro.py's list with arrays. An edge is (parent, pull, push, saved): where
 operand stands, its pull-back, the push-forward t -> J t of forward mode, and what both
 need. An operation can only use what exists, so parents stand before children: no
 recursion, no set of visited nodes, no limit of depth. Memory goes into what the edges
-saved. A tape holds no tensors: nothing refers in a circle, all is freed at once.
+saved. A tape holds none of its own tensors: nothing refers in a circle, and all is
+freed with the last tensor or pull-back that holds the tape.
 
 Sources: R. E. Wengert (1964), A simple automatic derivative evaluation program;
 A. Griewank and A. Walther (2008), Evaluating Derivatives, chapters 3 and 4.
@@ -50,17 +51,17 @@ class Tape:
     def pull_back(self, seeds: dict[int, Any]) -> list:
         """Read backwards: from the cotangents of results to those of the leaves.
 
-        What used a value stands after it, so its cotangent is complete when the sweep
-        reaches it; it is passed on and dropped. Shares are added, never in place: a
-        pull-back may hand the same array to two parents.
+        What used a value stands after it, so a cotangent is complete when the sweep
+        reaches its value; it is passed on and dropped. Shares are added, but never in
+        place: the two pull-backs of a + b hand on the same array.
         """
         cotangents: list[Any] = [None] * len(self.entries)
-        for place, g in seeds.items():
-            cotangents[place] = g
-        for place in range(max(seeds, default=-1), -1, -1):
-            g, edges = cotangents[place], self.entries[place]
+        for index, g in seeds.items():
+            cotangents[index] = g
+        for index in range(max(seeds, default=-1), -1, -1):
+            g, edges = cotangents[index], self.entries[index]
             if g is not None and edges:
-                cotangents[place] = None
+                cotangents[index] = None
                 for parent, pull, _, saved in edges:
                     share = pull(g, *saved)
                     others = cotangents[parent]
@@ -68,20 +69,23 @@ class Tape:
         return cotangents
 
     def push_forward(self, seeds: dict[int, Any]) -> list:
-        """Read forwards: from the tangents of leaves to those of all values."""
-        tangents = [seeds.get(place) for place in range(len(self.entries))]
-        for place, edges in enumerate(self.entries):
+        """Read forwards: from the tangents (t, as g) of leaves to those of all values.
+
+        The tape was recorded before, so this takes the memory of a reverse sweep.
+        """
+        tangents = [seeds.get(index) for index in range(len(self.entries))]
+        for index, edges in enumerate(self.entries):
             for parent, _, push, saved in edges:
                 if tangents[parent] is not None:
-                    share, others = push(tangents[parent], *saved), tangents[place]
-                    tangents[place] = share if others is None else others + share
+                    share, others = push(tangents[parent], *saved), tangents[index]
+                    tangents[index] = share if others is None else others + share
         return tangents
 
     # Levels. A gradient inside a gradient has its own, younger tape; the value of its
-    # tensor is a tensor of the older. An operation belongs to the youngest tape among
-    # its operands, the others are constants to it, and it runs on their values, where
-    # the next older tape records it in its turn. The sweep computes with values too,
-    # so what it does is recorded by the older tape and can be differentiated.
+    # tensor is a tensor of the older tape. In d/dx [x * d/dy (x + y)] the younger tape
+    # records x + y with one edge, to y, because x is a constant to it; x + y then runs
+    # on x and the value of y, and the older tape records it with an edge to x. A sweep
+    # computes with values too, so the older tape records all that it does.
 
     def apply(self, function: Callable, args: tuple, kwargs: dict) -> Any:
         """Run function on operands of which this tape is the youngest."""

@@ -43,7 +43,7 @@ def value_and_grad(f: Callable, argnums: Argnums = 0) -> Callable:
     """The function (*args) -> (f(*args), the gradient of f).
 
     argnums : which argument to differentiate, or a tuple for a tuple of gradients.
-        A gradient is a tree like its argument, leaf by leaf of its shape and type.
+        A gradient is a tree like its argument; each leaf keeps its shape and type.
     Raises TypeError if f does not return one real number.
     """
 
@@ -93,7 +93,7 @@ def jacobian(f: Callable, argnums: int = 0) -> Callable:
 
 
 def hessian(f: Callable, argnums: int = 0) -> Callable:
-    """The second derivatives of a scalar function of an array: 2 x.shape."""
+    """The second derivatives of a scalar function of an array: x.shape twice."""
     return jacobian(grad(f, argnums), argnums)
 
 

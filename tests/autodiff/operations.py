@@ -196,8 +196,8 @@ def reduction(function, values=numbers, ddof=False, min_side=1):
 reduction(np.sum, min_side=0)
 reduction(np.mean)
 reduction(np.prod, min_side=0)
-reduction(np.max, distinct)
-reduction(np.min, distinct)
+for function in (np.max, np.min, np.amax, np.amin):
+    reduction(function, distinct)
 reduction(np.var, ddof=True)
 reduction(ad.logsumexp)
 
