@@ -34,7 +34,7 @@ def door(function, flip=False):
 
     def method(self, *others, **kwargs):
         args = (*others, self) if flip else (self, *others)
-        return youngest(args).apply(function, args, kwargs)
+        return youngest(others, self.tape).apply(function, args, kwargs)
 
     return method
 
@@ -68,7 +68,7 @@ class Tensor:
             raise TypeError(refusals.UFUNC_METHOD.format(ufunc.__name__, method))
         if "out" in kwargs:
             raise TypeError(refusals.OUT.format(ufunc.__name__))
-        return youngest(args).apply(ufunc, args, kwargs)
+        return youngest(args, self.tape).apply(ufunc, args, kwargs)
 
     def __array_function__(self, function, types, args, kwargs):
         return youngest((*args, *kwargs.values())).apply(function, args, kwargs)
