@@ -30,7 +30,24 @@ INFIX = {
     np.greater_equal: ">=",
     np.equal: "==",
     np.not_equal: "!=",
+    np.bitwise_and: "&",
+    np.bitwise_or: "|",
+    np.bitwise_xor: "^",
+    np.remainder: "%",
+    np.floor_divide: "//",
 }
+PREFIX = {np.negative: "-", np.bitwise_not: "~"}
+
+
+def free(name: str, taken: set[str]) -> str:
+    """name, with underscores after it if something else has that name."""
+    while (
+        name in taken
+        or keyword.iskeyword(name)
+        or re.fullmatch(r"np|[vc]\d+|program", name)
+    ):
+        name += "_"
+    return name
 
 
 def input_names(f: Callable, args: tuple, called: set[str]) -> list[str]:
@@ -49,13 +66,7 @@ def input_names(f: Callable, args: tuple, called: set[str]) -> list[str]:
         name = "_".join([last, *(word for word in words if word.isdigit())])
         if name in names:
             name = "_".join(words)
-        while (
-            keyword.iskeyword(name)
-            or re.fullmatch(r"np|[vc]\d+|program", name)
-            or name in called | set(names)
-        ):
-            name += "_"
-        names.append(name)
+        names.append(free(name, called | set(names)))
     return names
 
 
@@ -68,7 +79,10 @@ class Printer:
         self.names = dict(enumerate(inputs))
         self.constants: dict[int, tuple[str, str]] = {}
         self.headers: dict[str, None] = {}
+        self.bound: dict[Callable, str] = {}
         self.namespace: dict[str, Any] = {"np": np}
+        functions = {entry[0] for entry in program.entries if entry}
+        self.ours = {f.__name__ for f in functions if not is_users(f)}
 
     def source(self, outputs: list) -> str:
         """The text: definitions, constants, one line a call, the results."""
@@ -113,12 +127,15 @@ class Printer:
             return f"{self.operand(args[0])}.astype({self.operand(args[1])})"
         if is_transpose(function, args, kwargs):
             return f"{self.operand(args[0])}.mT"
-        texts = [self.operand(x) for x in args]
-        if function is np.negative:
-            return f"-{texts[0]}"
+        if function in PREFIX:
+            return f"{PREFIX[function]}{self.operand(args[0])}"
         if function in INFIX:
+            texts = [
+                number(x) if isinstance(x, float) else self.operand(x) for x in args
+            ]
             left, right = (f"({text})" if text[0] == "-" else text for text in texts)
             return f"{left} {INFIX[function]} {right}"
+        texts = [self.operand(x) for x in args]
         texts += [f"{name}={self.operand(x)}" for name, x in kwargs.items()]
         return f"{self.function(function)}({', '.join(texts)})"
 
@@ -127,16 +144,18 @@ class Printer:
         name = function.__name__
         if getattr(np, name, None) is function:
             return f"np.{name}"
-        if getattr(sys.modules.get("scipy.special"), name, None) is function:
+        if is_users(function):
+            if function not in self.bound:
+                taken = {*self.ours, *self.inputs, *self.bound.values()}
+                name = free(name if name.isidentifier() else "function", taken)
+                self.headers[f"# {name} is a function of yours, bound by name\n"] = None
+                self.bound[function] = name
+                self.namespace[name] = function
+            return self.bound[function]
+        if isinstance(function, np.ufunc):
             self.headers[f"from scipy.special import {name}\n"] = None
-        elif function.__module__.startswith("autodiff."):
-            self.headers[inspect.getsource(inspect.unwrap(function)) + "\n"] = None
         else:
-            name = name if name.isidentifier() else "function"
-            while self.namespace.get(name, function) is not function:
-                name += "_"
-            self.headers[f"# {name} is a function of yours, bound by name\n"] = None
-            self.namespace[name] = function
+            self.headers[inspect.getsource(inspect.unwrap(function)) + "\n"] = None
         return name
 
     def operand(self, x: Any) -> str:
@@ -154,11 +173,9 @@ class Printer:
             return repr(x)
         if isinstance(x, (np.dtype, type)):
             return f"np.{np.dtype(x).name}"
-        if isinstance(x, np.generic) and not isinstance(x, np.float64):
-            return repr(x)
-        if isinstance(x, (float, np.float64)):
-            return repr(float(x)).replace("inf", "np.inf").replace("nan", "np.nan")
-        return repr(x)
+        if isinstance(x, np.generic) and x.dtype.kind == "f":
+            return f"np.{x.dtype.name}({number(x)})"
+        return number(x) if isinstance(x, float) else repr(x)
 
     def index(self, x: Any) -> str:
         """An index between its brackets."""
@@ -179,20 +196,35 @@ class Printer:
             return self.constants[id(x)][0]
         name = f"c{len(self.constants) + 1}"
         kind = "" if x.dtype in (np.float64, np.int64) else f", np.{x.dtype.name}"
-        if x.size and (x == x.flat[0]).all():
+        if x.size and x.tobytes() == x.flat[0].tobytes() * x.size:
             value = f"np.full({x.shape}, {self.operand(x.flat[0].item())}{kind})"
         elif x.ndim == 1 and x.dtype == np.int64 and (x == np.arange(x.size)).all():
             value = f"np.arange({x.size})"
         elif x.size <= 12:
-            value = f"np.array({x.tolist()}{kind}).reshape({x.shape})"
+            value = f"np.array({self.operand(x.tolist())}{kind}).reshape({x.shape})"
         else:
             self.namespace[name] = x
             value = ""
-        line = (
-            f"{name} = {value}" if value else f"# {name} is a constant {x.dtype} array"
-        )
-        self.constants[id(x)] = name, line
+        bound = f"# {name} is a constant {x.dtype} array {x.shape}, bound by name"
+        self.constants[id(x)] = name, f"{name} = {value}" if value else bound
         return name
+
+
+def number(x: Any) -> str:
+    """A floating-point number as source.
+
+    >>> number(0.5), number(-np.inf)
+    ('0.5', '-np.inf')
+    """
+    return repr(float(x)).replace("inf", "np.inf").replace("nan", "np.nan")
+
+
+def is_users(function: Callable) -> bool:
+    """Whether a function is neither NumPy's, nor SciPy's, nor of this package."""
+    special = sys.modules.get("scipy.special")
+    theirs = [getattr(module, function.__name__, None) for module in (np, special)]
+    ours = str(getattr(function, "__module__", "")).startswith("autodiff.")
+    return not ours and not any(function is each for each in theirs)
 
 
 def is_transpose(function: Callable, args: tuple, kwargs: dict) -> bool:

@@ -15,7 +15,8 @@ import numpy as np
 
 from autodiff.calls import values_of
 from autodiff.printer import Printer, input_names
-from autodiff.pytree import is_array, tree_flatten
+from autodiff.pytree import is_array, tree_flatten, tree_leaves
+from autodiff.refusals import CLOSED, OTHER_SHAPES, SHAPE_OF_VALUES
 from autodiff.rules_values import METADATA
 from autodiff.tape import Tape
 from autodiff.tensor import Tensor
@@ -48,31 +49,49 @@ class Program(Tape):
 
     def apply(self, function: Callable, args: tuple, kwargs: dict) -> Any:
         """Run function on the values and write down the call."""
+        if not self.open:
+            raise RuntimeError(CLOSED)
         values = values_of(self, args)
         named = {name: values_of(self, x) for name, x in kwargs.items()}
         result = function(*values, **named)
         if function in METADATA:
             return result
-        if values and result is values[0]:
-            return args[0]
+        if function in SHAPED_BY_VALUES or (function is getitem and has_mask(args[1])):
+            raise TypeError(SHAPE_OF_VALUES.format(name=function.__name__))
         return self.write(result, function, args, kwargs)
+
+
+SHAPED_BY_VALUES = {np.nonzero, np.flatnonzero, np.argwhere}
+
+
+def has_mask(index: Any) -> bool:
+    """Whether an index holds a recorded mask: how much it selects is not known."""
+    parts = index if type(index) is tuple else (index,)
+    return any(type(part) is Tensor and part.dtype == bool for part in parts)
 
 
 class Explanation:
     """A program as text (str) and as a function of the same arguments (call)."""
 
-    def __init__(self, source: str, namespace: dict, rebuild: Callable):
+    def __init__(self, source: str, namespace: dict, inputs: list, rebuild: Callable):
         self.source = source
-        self.rebuild = rebuild
         self.namespace = namespace
+        self.expected = [(np.shape(x), np.result_type(x)) for x in inputs]
+        self.rebuild = rebuild
         exec(compile(source, "<explained program>", "exec"), namespace)
 
     def __repr__(self) -> str:
         return self.source
 
     def __call__(self, *args: Any) -> Any:
-        """Run the source on other arguments of the same structure and shapes."""
-        leaves, _ = tree_flatten(args, is_array)
+        """Run the source on other arguments of the same structure, shapes and types."""
+        leaves = [
+            x if type(x) is Tensor else np.asarray(x)[()]
+            for x in tree_leaves(args, is_array)
+        ]
+        found = [(x.shape, x.dtype) for x in leaves]
+        if found != self.expected:
+            raise ValueError(OTHER_SHAPES.format(expected=self.expected, found=found))
         results = self.namespace["program"](*leaves)
         return self.rebuild(results if isinstance(results, tuple) else [results])
 
@@ -101,4 +120,4 @@ def explain(f: Callable, *args: Any) -> Explanation:
     calls: list[Any] = [entry for entry in program.entries if entry]
     called = {function.__name__ for function, _, _ in calls}
     printer = Printer(program, input_names(f, args, called))
-    return Explanation(printer.source(outputs), printer.namespace, rebuild)
+    return Explanation(printer.source(outputs), printer.namespace, inputs, rebuild)

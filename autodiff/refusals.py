@@ -50,6 +50,15 @@ ARGUMENTS = (
     "the derivative rule of {name} does not take {what}. Beside its arrays, given by "
     "position, it takes: {names}"
 )
+SHAPE_OF_VALUES = (
+    "a recorded program cannot hold {name} of a value or mask that its input decides: "
+    "the shape of the result would be frozen. Keep the shape: np.where(mask, x, 0), "
+    "and np.sum(mask) for the count"
+)
+OTHER_SHAPES = (
+    "this program was recorded for arguments of shapes and types {expected} and holds "
+    "for those; it was given {found}. Explain the function for these arguments"
+)
 PARTIAL = (
     "a partial derivative has the parameters {wanted}. Their names say what it needs: "
     "at least one of {names} (the arguments in order, and the output y), with g before "
@@ -84,5 +93,5 @@ SEED = (
 )
 ARGNUMS = (
     "argnums {argnums} of {count} positional arguments: the arguments to differentiate "
-    "are given by position"
+    "are given by position, each once"
 )

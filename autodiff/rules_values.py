@@ -31,6 +31,10 @@ QUESTIONS = {
     np.logical_or,
     np.logical_xor,
     np.logical_not,
+    np.bitwise_and,
+    np.bitwise_or,
+    np.bitwise_xor,
+    np.bitwise_not,
     np.isfinite,
     np.isinf,
     np.isnan,
@@ -41,7 +45,16 @@ QUESTIONS = {
     np.all,
     np.any,
 }
-STEPS = {np.sign, np.floor, np.ceil, np.rint, np.trunc, np.round, np.heaviside}
+STEPS = {
+    np.sign,
+    np.floor,
+    np.floor_divide,
+    np.ceil,
+    np.rint,
+    np.trunc,
+    np.round,
+    np.heaviside,
+}
 POSITIONS = {
     np.argmax,
     np.argmin,

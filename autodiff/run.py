@@ -58,7 +58,9 @@ class Run:
             if index is not None:
                 start[index] = start[index] + g if index in start else g
         found = self.tape.pull_back(start)
-        return [owned(found[i], x) for i, x in enumerate(self.inputs)]
+        for i, x in enumerate(self.inputs):  # one by one, so that each original goes
+            found[i] = owned(found[i], x)
+        return found[: len(self.inputs)]
 
     def along(self, tangents: tuple) -> Any:
         """J t for a tuple of trees like the primals: a tree like the result."""
@@ -75,7 +77,8 @@ class Run:
 def run_at(f: Callable, argnums: Argnums, args: tuple, kwargs: dict) -> Run:
     """Run f with the arguments at argnums as variables, the others constant."""
     positions = argnums if isinstance(argnums, tuple) else (argnums,)
-    if not all(-len(args) <= i < len(args) for i in positions):
+    within = all(-len(args) <= i < len(args) for i in positions)
+    if not within or len({i % len(args) for i in positions}) < len(positions):
         raise TypeError(ARGNUMS.format(argnums=argnums, count=len(args)))
 
     def partial(*variables: Any) -> Any:
@@ -114,10 +117,11 @@ def native(x: Any) -> Any:
 
 def owned(g: Any, like: Any) -> Any:
     """A derivative for the caller: an array of its own, zeros if g is None."""
-    if g is None:
-        return np.zeros_like(like)
-    if type(g) is Tensor or np.isscalar(like):
+    g = np.zeros_like(like) if g is None else g
+    if type(g) is Tensor:
         return g
+    if not isinstance(like, np.ndarray) and np.ndim(like) == 0:
+        return np.asarray(g)[()]
     return np.array(g, native(like).dtype, order="C")
 
 

@@ -79,7 +79,7 @@ class Tensor:
     def __bool__(self):
         raise TypeError(refusals.AS_NUMBER)
 
-    __float__ = __int__ = __index__ = __complex__ = __bool__
+    __float__ = __int__ = __index__ = __complex__ = item = tolist = __bool__
 
     def __setitem__(self, index, value):
         raise TypeError(refusals.ASSIGNMENT)
@@ -115,6 +115,9 @@ class Tensor:
     __lt__, __le__ = door(np.less), door(np.less_equal)
     __gt__, __ge__ = door(np.greater), door(np.greater_equal)
     __eq__, __ne__ = door(np.equal), door(np.not_equal)  # type: ignore[assignment]
+    __and__, __or__ = door(np.bitwise_and), door(np.bitwise_or)
+    __xor__, __invert__ = door(np.bitwise_xor), door(np.bitwise_not)
+    __mod__, __floordiv__ = door(np.remainder), door(np.floor_divide)
     __getitem__, astype = door(getitem), door(astype)
     sum, mean, prod, cumsum = map(door, (np.sum, np.mean, np.prod, np.cumsum))
     max, min, var, std = map(door, (np.max, np.min, np.var, np.std))
