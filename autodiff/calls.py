@@ -4,9 +4,11 @@ A rule's own definition names the further arguments that it takes; dtype=, where
 the like, which it does not, are refused by name instead of being dropped.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import signature
+from operator import itemgetter
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -48,7 +50,7 @@ def operands(tape: Tape, args: Sequence) -> list:
         x.value
         if type(x) is Tensor and x.tape is tape
         else np.asarray(x)
-        if type(x) is list
+        if type(x) in (tuple, list)
         else x
         for x in args
     ]
@@ -60,9 +62,6 @@ class Spec(NamedTuple):
     shape: tuple
     dtype: np.dtype
 
-    def zeros(self) -> np.ndarray:
-        return np.zeros(self.shape, self.dtype)
-
 
 class Parameters:
     """The parameters of a rule's definition after the first skip, which are arrays."""
@@ -72,7 +71,7 @@ class Parameters:
         self.names = [p.name for p in parameters]
         self.positional = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
         if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-            self.positional = 1000
+            self.positional = sys.maxsize
 
     def check(
         self, function: Callable, args: tuple, kwargs: dict, tape: Tape | None = None
@@ -82,6 +81,8 @@ class Parameters:
             refuse(function, f"{len(args)} further positional arguments", self.names)
         if tape is not None and youngest((*args, *kwargs.values())) is tape:
             refuse(function, "a tensor where a constant is expected", self.names)
+        if not kwargs:
+            return kwargs
         kwargs = {k: v for k, v in kwargs.items() if v is not None or k in self.names}
         unknown = [f"{name}=" for name in kwargs if name not in self.names]
         if unknown:
@@ -99,13 +100,24 @@ def refuse_call(function: Callable, args: tuple, kwargs: dict, names: list) -> N
     refuse(function, keywords or f"{len(args)} arguments", names)
 
 
-def check_names(partial: Callable, names: list[str]) -> list[str]:
-    """The parameters of a partial: some of names, after g if it takes that."""
+def scaling(partial: Any, names: list[str]) -> tuple[Callable, Callable]:
+    """For a partial derivative: g -> g * partial, and the getter of what it needs.
+
+    The parameters of a partial name what it needs of names, the arguments and y; what
+    the getter takes from (*args, y) is kept for the pull-back.
+    """
+    if not callable(partial):
+        return {1: lambda g: g, -1: lambda g: -g}[partial], lambda known: ()
     wanted = list(signature(partial).parameters)
-    known = wanted[1:] if wanted[:1] == ["g"] else wanted
-    if not known or not set(known) <= set(names):
+    needed = wanted[1:] if wanted[:1] == ["g"] else wanted
+    if not needed or not set(needed) <= set(names):
         raise TypeError(PARTIAL.format(wanted=wanted, names=", ".join(names)))
-    return wanted
+    places = [names.index(name) for name in needed]
+    first = slice(places[0], places[0] + 1)  # itemgetter(0) would give no tuple
+    needs = itemgetter(*places) if len(places) > 1 else itemgetter(first)
+    if needed != wanted:
+        return partial, needs
+    return lambda g, *saved: g * partial(*saved), needs
 
 
 def check_dtype(function: Callable, expected: Any, found: Any) -> None:
@@ -116,12 +128,12 @@ def check_dtype(function: Callable, expected: Any, found: Any) -> None:
         )
 
 
-def check_share(function: Callable, shape: tuple, found: tuple) -> None:
+def check_share(function: Callable, shape: tuple, g: Any) -> None:
     """A pull-back returns its argument's shape, or one that this broadcasts to."""
-    tail = found[len(found) - len(shape) :]
-    fits = len(found) >= len(shape) and all(
-        n in (1, m) for n, m in zip(shape, tail, strict=True)
-    )
-    if found != shape and not fits:
+    found = getattr(g, "shape", repr(g))
+    fits = isinstance(found, tuple) and len(found) >= len(shape)
+    tail = found[len(found) - len(shape) :] if fits else ()
+    if not fits or any(n not in (1, m) for n, m in zip(shape, tail, strict=True)):
+        found = f"shape {found}" if hasattr(g, "shape") else found
         name = function.__name__
         raise ValueError(SHARE.format(name=name, shape=shape, found=found))

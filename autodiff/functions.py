@@ -45,6 +45,8 @@ def logsumexp(x, axis=None, *, keepdims=False):
 
     All entries -inf (or no entries) give -inf, an entry inf gives inf.
     """
+    if not hasattr(x, "dtype") or x.dtype.kind != "f":
+        x = np.asarray(x, float)
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     shift = np.where(np.isfinite(top), top, 0)
     with np.errstate(divide="ignore"):
@@ -73,7 +75,7 @@ def stop_gradient(x):
     return x
 
 
-relu = elementwise(relu, lambda x: x > 0)
+relu = elementwise(relu, lambda g, x: np.where(x > 0, g, 0))
 sigmoid = elementwise(sigmoid, lambda x: sigmoid(x) * sigmoid(-x))
 softplus = elementwise(softplus, lambda x: sigmoid(x))
 logsumexp = rule(logsumexp, logsumexp_pullback)

@@ -127,9 +127,9 @@ class Printer:
             return f"{self.operand(args[0])}.astype({self.operand(args[1])})"
         if is_transpose(function, args, kwargs):
             return f"{self.operand(args[0])}.mT"
-        if function in PREFIX:
+        if function in PREFIX and not kwargs:
             return f"{PREFIX[function]}{self.operand(args[0])}"
-        if function in INFIX:
+        if function in INFIX and not kwargs:
             texts = [
                 number(x) if isinstance(x, float) else self.operand(x) for x in args
             ]
@@ -195,7 +195,11 @@ class Printer:
         if id(x) in self.constants:
             return self.constants[id(x)][0]
         name = f"c{len(self.constants) + 1}"
-        kind = "" if x.dtype in (np.float64, np.int64) else f", np.{x.dtype.name}"
+        kind = (
+            ""
+            if x.size and x.dtype in (np.float64, np.int64)
+            else f", np.{x.dtype.name}"
+        )
         if x.size and x.tobytes() == x.flat[0].tobytes() * x.size:
             value = f"np.full({x.shape}, {self.operand(x.flat[0].item())}{kind})"
         elif x.ndim == 1 and x.dtype == np.int64 and (x == np.arange(x.size)).all():

@@ -16,7 +16,7 @@ import numpy as np
 from autodiff.calls import values_of
 from autodiff.printer import Printer, input_names
 from autodiff.pytree import is_array, tree_flatten, tree_leaves
-from autodiff.refusals import CLOSED, OTHER_SHAPES, SHAPE_OF_VALUES
+from autodiff.refusals import CLOSED, OTHER_SHAPES, OUT, SHAPE_OF_VALUES
 from autodiff.rules_values import METADATA
 from autodiff.tape import Tape
 from autodiff.tensor import Tensor
@@ -51,23 +51,36 @@ class Program(Tape):
         """Run function on the values and write down the call."""
         if not self.open:
             raise RuntimeError(CLOSED)
+        if function in WRITERS:
+            raise TypeError(OUT.format(function.__name__))
         values = values_of(self, args)
         named = {name: values_of(self, x) for name, x in kwargs.items()}
         result = function(*values, **named)
         if function in METADATA:
             return result
-        if function in SHAPED_BY_VALUES or (function is getitem and has_mask(args[1])):
+        if shaped_by_values(function, args):
             raise TypeError(SHAPE_OF_VALUES.format(name=function.__name__))
         return self.write(result, function, args, kwargs)
 
 
-SHAPED_BY_VALUES = {np.nonzero, np.flatnonzero, np.argwhere}
+WRITERS = {np.copyto, np.fill_diagonal, np.place, np.put, np.putmask}
+SELECTORS = {
+    np.argwhere,
+    np.compress,
+    np.extract,
+    np.flatnonzero,
+    np.nonzero,
+    np.repeat,
+    np.unique,
+}
 
 
-def has_mask(index: Any) -> bool:
-    """Whether an index holds a recorded mask: how much it selects is not known."""
-    parts = index if type(index) is tuple else (index,)
-    return any(type(part) is Tensor and part.dtype == bool for part in parts)
+def shaped_by_values(function: Callable, args: tuple) -> bool:
+    """Whether the shape of the result depends on recorded values, masks among them."""
+    if function is getitem:
+        parts = args[1] if type(args[1]) is tuple else (args[1],)
+        return any(type(part) is Tensor and part.dtype == bool for part in parts)
+    return function in SELECTORS or (function is np.where and len(args) == 1)
 
 
 class Explanation:

@@ -79,10 +79,11 @@ def rebuild(tree: Any, leaves: Iterator, is_leaf: Callable = is_floating) -> Any
     values = [rebuild(subtree, leaves, is_leaf) for _, subtree in pairs]
     if isinstance(tree, tuple):
         return type(tree)(*values) if hasattr(tree, "_fields") else tuple(values)
-    if isinstance(tree, list):
-        return values
-    if isinstance(tree, dict):
-        return dict(zip(tree, values, strict=True))
+    if isinstance(tree, (list, dict)):
+        tree = copy.copy(tree)
+        for (key, _), value in zip(pairs, values, strict=True):
+            tree[key] = value
+        return tree
     if pairs:
         tree = copy.copy(tree)
         for (name, _), value in zip(pairs, values, strict=True):
@@ -127,11 +128,12 @@ def tree_map(f: Callable, tree: Any, *rest: Any) -> Any:
     (array([2., 2.]), np.float64(3.0))
     """
     leaves, unflatten = tree_flatten(tree)
-    others = [tree_leaves(other) for other in rest]
-    for other in others:
-        if len(other) != len(leaves):
+    paths = tree_paths(tree)
+    for other in rest:
+        if tree_paths(other) != paths:
             raise ValueError(
-                f"tree_map needs trees of one structure: the first has {len(leaves)} "
-                f"leaves, another {len(other)}"
+                f"tree_map needs trees of one structure: the first has leaves at "
+                f"{paths}, those of another at {tree_paths(other)}"
             )
-    return unflatten([f(*group) for group in zip(leaves, *others, strict=True)])
+    groups = zip(leaves, *(tree_leaves(other) for other in rest), strict=True)
+    return unflatten([f(*group) for group in groups])

@@ -15,7 +15,12 @@ AS_NUMBER = (
     "a tensor cannot become a Python number or truth value without losing its "
     "derivative, or freezing a branch in a recorded program. Select with "
     "np.where(x > 0, a, b); under grad a comparison x > 0 is a plain array and may be "
-    "branched on, and stop_gradient(x) is the plain value"
+    "branched on, stop_gradient(x) is the plain value, np.sin stands for math.sin, and "
+    "autodiff.array([a, b]) builds what array[i] = x would fill"
+)
+NO_ATTRIBUTE = (
+    "a tensor has no attribute {name}. It has those of an array that derivatives pass "
+    "through; use a NumPy function of the tensor, as np.{name}(x) if there is one"
 )
 ASSIGNMENT = (
     "a tensor cannot be changed in place: others may already have used it. Select with "
@@ -65,7 +70,7 @@ PARTIAL = (
     "them if it returns the product with g"
 )
 SHARE = (
-    "the pull-back of {name} returned shape {found} for an argument of shape {shape}. "
+    "the pull-back of {name} returned {found} for an argument of shape {shape}. "
     "Return the argument's shape, or one that it broadcasts to: the engine sums over "
     "the repeated axes"
 )
@@ -73,6 +78,10 @@ NO_FLOATS = (
     "argument {position} ({found:.60}) has no floating-point numbers, so it has no "
     "derivative. Write 3.0 for 3, x.astype(float) for integers; take the real and "
     "imaginary parts of complex numbers as two arguments"
+)
+SUBCLASS = (
+    "argument {position} holds a {found}, whose products or masks mean something else "
+    "than an array's. Write np.asarray(x)"
 )
 TWICE = (
     "argument {position} holds one array twice, at {first} and at {second}: its "
@@ -84,8 +93,12 @@ NOT_SCALAR = (
     "average it, or use jacobian, or vjp with a cotangent"
 )
 NOT_ONE_ARRAY = (
-    "{name} needs a function of one array with one array as its result: vjp, jvp and "
-    "hvp take trees"
+    "jacobian and hessian need a function of one array with one array as its result, "
+    "and one argnum: vjp, jvp and hvp take trees"
+)
+PAIRS = (
+    "jvp takes its primals and tangents as tuples, one entry for each argument: "
+    "jvp(f, (x,), (t,))"
 )
 SEED = (
     "a {what} must have the structure, shapes and types of what it belongs to: "

@@ -1,13 +1,11 @@
 """How a rule is declared: elementwise, linear, bilinear, rule, composite, value_only.
 
-A rule states the derivative of a function once; the tape reads it backwards (the
-pull-back g -> J^T g) and forwards (the push-forward t -> J t). Rules use operators and
-NumPy functions only, so on tensors of an older tape they are recorded in their turn.
-The rules themselves are the tables rules_*.py.
+A rule states the derivative of a function once; the tape reads it backwards (pull-back,
+g -> J^T g) and forwards (push-forward, t -> J t). Rules (the tables rules_*.py) use
+operators and NumPy functions only, so that an older tape records them in their turn.
 """
 
 from inspect import signature
-from operator import itemgetter
 
 import numpy as np
 
@@ -27,7 +25,7 @@ def elementwise(function, *partials):
         product with g: lambda g, x: np.where(x > 0, g, 0).
     """
     names = ["x"] if len(partials) == 1 else ["a", "b", "c"][: len(partials)]
-    links = [partial and scaling(partial, [*names, "y"]) for partial in partials]
+    links = [partial and calls.scaling(partial, [*names, "y"]) for partial in partials]
     function = dispatching(function)
 
     def record(tape, args, kwargs):
@@ -53,19 +51,6 @@ def elementwise(function, *partials):
     return function
 
 
-def scaling(partial, names):
-    """(g -> g * partial, the tuple that it needs, taken from (*args, y) by name)."""
-    if not callable(partial):
-        return {1: lambda g: g, -1: lambda g: -g}[partial], lambda known: ()
-    wanted = calls.check_names(partial, names)
-    needed = [names.index(name) for name in wanted if name != "g"]
-    first = slice(needed[0], needed[0] + 1)  # itemgetter(0) would give no tuple
-    needs = itemgetter(*needed) if len(needed) > 1 else itemgetter(first)
-    if wanted[0] == "g":
-        return partial, needs
-    return lambda g, *saved: g * partial(*saved), needs
-
-
 def broadcast(t, shape, wide):
     return np.broadcast_to(t, wide)
 
@@ -80,13 +65,22 @@ def unbroadcast(g, shape, wide):
     return np.sum(g, axis=stretched, keepdims=True) if stretched else g
 
 
+def pull(function, pullback, g, shape, args, kwargs):
+    """The share of an argument of some shape, by the pull-back of a declared rule."""
+    g = pullback(g, *args, **kwargs)
+    if getattr(g, "shape", None) == shape:
+        return g
+    calls.check_share(function, shape, g)
+    return unbroadcast(g, shape, g.shape)
+
+
 def linear(function, *transposes):
     """Declare y = function(x, ...), linear in x; with two transposes, bilinear.
 
     The function is its own push-forward. transposes : for each array argument the
-    pull-back (g, x, ...) -> J^T g, with the function's further parameters under their
-    names: lambda g, x, axis: ... By linearity the value of x cannot matter: it is a
-    Spec, shape and dtype. Sums over broadcast axes are left to the engine.
+    pull-back (g, x, ...) -> J^T g, with the function's further parameters: lambda g, x,
+    axis: ... By linearity the value of x cannot matter: it is a Spec, shape and dtype.
+    Sums over broadcast axes are left to the engine.
     """
 
     def push(t, slot, shape, y, args, kwargs):
@@ -113,8 +107,11 @@ def rule(function, *pullbacks):
     uses_y = [list(signature(p).parameters)[1:2] == ["y"] for p in pullbacks]
 
     def push(t, slot, shape, y, args, kwargs):
-        transpose = Run(lambda g: pullbacks[slot](g, *args, **kwargs), [y.zeros()])
-        return transpose.pull_back([t])[0]
+        def share(g):
+            return pull(function, pullbacks[slot], g, shape, args, kwargs)
+
+        back = Run(share, [np.zeros(*y)])
+        return back.pull_back([t])[0]
 
     def save(slot, values, y):
         return [y, *values] if uses_y[slot] else values
@@ -127,10 +124,8 @@ def register(function, pullbacks, push, save, skip):
     """The rule of a function: its arrays first, then what it takes beside them."""
     n, accepted = len(pullbacks), Parameters(pullbacks[0], skip)
 
-    def pull(g, slot, shape, y, args, kwargs):
-        g = pullbacks[slot](g, *args, **kwargs)
-        calls.check_share(function, shape, np.shape(g))
-        return unbroadcast(g, shape, g.shape)
+    def pull_slot(g, slot, shape, y, args, kwargs):
+        return pull(function, pullbacks[slot], g, shape, args, kwargs)
 
     def record(tape, args, kwargs):
         kwargs = accepted.check(function, args[n:], kwargs, tape)
@@ -140,9 +135,9 @@ def register(function, pullbacks, push, save, skip):
         for slot, x in enumerate(args[:n]):
             if type(x) is Tensor and x.tape is tape:
                 calls.check_dtype(function, x.dtype, y.dtype)
-                like = Spec(y.shape, y.dtype)
+                like = y.shape, y.dtype
                 saved = slot, x.shape, like, save(slot, values, y), kwargs
-                edges.append((x.index, pull, push, saved))
+                edges.append((x.index, pull_slot, push, saved))
         return Tensor(y, tape, tape.record(edges))
 
     RULES[function] = record

@@ -9,9 +9,10 @@ from math import prod
 from string import ascii_letters
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from autodiff.calls import check_dtype, values_of
-from autodiff.rules import bilinear, composite, unbroadcast
+from autodiff.rules import bilinear, composite
 from autodiff.tensor import Tensor, youngest
 
 
@@ -65,8 +66,13 @@ def tensordot(a, b, axes=2):
     a_shape, b_shape = np.shape(a), np.shape(b)
     if np.ndim(axes) == 0:
         axes = range(len(a_shape) - axes, len(a_shape)), range(axes)
-    over_a = [int(i) % len(a_shape) for i in np.atleast_1d(axes[0])]
-    over_b = [int(i) % len(b_shape) for i in np.atleast_1d(axes[1])]
+    over_a = list(normalize_axis_tuple(axes[0], len(a_shape)))
+    over_b = list(normalize_axis_tuple(axes[1], len(b_shape)))
+    if [a_shape[i] for i in over_a] != [b_shape[i] for i in over_b]:
+        raise ValueError(
+            f"np.tensordot cannot sum axes {over_a} of shape {a_shape} against axes "
+            f"{over_b} of shape {b_shape}: their lengths differ"
+        )
     kept_a = [i for i in range(len(a_shape)) if i not in over_a]
     kept_b = [i for i in range(len(b_shape)) if i not in over_b]
     rows = [a_shape[i] for i in kept_a]
@@ -86,11 +92,16 @@ def einsum(subscripts, *operands, optimize=False):
             "np.einsum of a tensor takes its subscripts as a string first, as in "
             "np.einsum('ij,jk->ik', a, b)"
         )
-    inputs, output = explicit(subscripts, [np.ndim(x) for x in operands])
+    operands = [x if hasattr(x, "shape") else np.asarray(x) for x in operands]
+    inputs, output = explicit(subscripts, [x.ndim for x in operands])
+    lengths = {}
+    for letters, x in zip(inputs, operands, strict=True):
+        for letter, n in zip(letters, x.shape, strict=True):
+            lengths[letter] = max(n, lengths.get(letter, 1))
     simple = []
     for i, x in enumerate(operands):
         elsewhere = "".join(inputs[:i] + inputs[i + 1 :]) + output
-        inputs[i], x = simplify(inputs[i], x, elsewhere)
+        inputs[i], x = simplify(inputs[i], x, elsewhere, lengths)
         simple.append(x)
     return contract(tuple(inputs), output, simple, optimize)
 
@@ -112,22 +123,36 @@ def explicit(subscripts, ndims):
         times = Counter(left)
         once = sorted(x for x in times if x in ascii_letters and times[x] == 1)
         output = "..." + "".join(once)
+    if dots and "..." not in output:
+        raise ValueError(
+            f"np.einsum sums over letters only: write ... in the output of {subscripts}"
+        )
     return inputs, output.replace("...", dots)
 
 
-def simplify(letters, x, elsewhere):
-    """x with repeated letters made one (the diagonal) and lone letters summed."""
+def simplify(letters, x, elsewhere, lengths):
+    """x with repeated letters made one (the diagonal), and summed over its lone axes:
+    those with a letter of their own, and those of length 1 that broadcast."""
     for letter in set(letters):
         while letters.count(letter) > 1:
             i = letters.index(letter)
             j = letters.index(letter, i + 1)
+            if x.shape[i] != x.shape[j]:
+                raise ValueError(
+                    f"np.einsum takes no diagonal of axes of lengths {x.shape[i]} and "
+                    f"{x.shape[j]}, both called {letter!r}"
+                )
             along = np.arange(x.shape[i])
             x = np.moveaxis(x, (i, j), (0, 1))[along, along]
             letters = letter + letters[:i] + letters[i + 1 : j] + letters[j + 1 :]
-    lone = tuple(i for i, letter in enumerate(letters) if letter not in elsewhere)
+    lone = [
+        i
+        for i, letter in enumerate(letters)
+        if letter not in elsewhere or x.shape[i] < lengths[letter]
+    ]
     if lone:
-        x = np.sum(x, lone)
-    return "".join(c for c in letters if c in elsewhere), x
+        x = np.sum(x, tuple(lone))
+    return "".join(letter for i, letter in enumerate(letters) if i not in lone), x
 
 
 def contract(inputs, output, operands, optimize):
@@ -149,8 +174,7 @@ def pull_factor(g, slot, shape, inputs, output, values, optimize):
     others = [*inputs[:slot], *inputs[slot + 1 :]]
     factors = [*values[:slot], *values[slot + 1 :]]
     subscripts = ",".join([output, *others]) + "->" + inputs[slot]
-    g = np.einsum(subscripts, g, *factors, optimize=optimize)
-    return unbroadcast(g, shape, g.shape)
+    return np.einsum(subscripts, g, *factors, optimize=optimize)
 
 
 def push_factor(t, slot, shape, inputs, output, values, optimize):

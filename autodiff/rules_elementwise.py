@@ -22,7 +22,7 @@ LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
 elementwise(np.add, 1, 1)
 elementwise(np.subtract, 1, -1)
 elementwise(np.multiply, lambda b: b, lambda a: a)
-elementwise(np.divide, lambda b: 1 / b, lambda y, b: -y / b)
+elementwise(np.divide, lambda g, b: g / b, lambda g, y, b: -g * y / b)
 elementwise(np.negative, -1)
 elementwise(np.positive, 1)
 elementwise(np.reciprocal, lambda y: -(y**2))
@@ -33,13 +33,17 @@ elementwise(np.absolute, lambda x: np.sign(x))
 
 def power_by_base(a, b):
     """b a**(b - 1), with the exponent 0 instead of -1 at b = 0, where b removes it."""
-    return b * a ** (b - 1 + (b == 0))
+    zero = b == 0
+    slope = b * a ** (b - 1 + zero)
+    if isinstance(b, (int, float)):
+        return slope
+    return slope / np.where(zero, a + (a == 0), 1)
 
 
 def power_by_exponent(y, a):
     """y log a, with log 1 = 0 instead of log 0 at a = 0."""
-    base = a if hasattr(a, "dtype") else y.dtype.type(a)
-    return y * np.log(base + (base == 0))
+    one = y.dtype.type(1)
+    return y * np.log(a + one * (a == 0))
 
 
 elementwise(np.power, power_by_base, power_by_exponent)

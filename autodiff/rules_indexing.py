@@ -1,62 +1,89 @@
 """Rules of reading entries: x[index] is linear in x.
 
-Its transpose puts the cotangent's entries back where they were read and leaves
-zeros elsewhere; where an index reads an entry twice, both cotangents are added.
+Its transpose puts the cotangent's entries back where they were read and leaves zeros
+elsewhere; where entries are read several times, their cotangents are added.
 """
 
 from operator import getitem
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
+from autodiff.calls import check_dtype, dispatching, values_of
+from autodiff.parts import Parts
 from autodiff.rules import composite, linear
+from autodiff.table import RULES
+from autodiff.tensor import Tensor
 
 
-def place(g, shape, index):
-    """Zeros of the given shape, with g at index (which names no entry twice)."""
-    x = np.zeros(shape, g.dtype)
-    x[index] = g
+def scatter(parts, shape, indices):
+    """Zeros of the given shape, with each part added at its index."""
+    x = np.zeros(shape, parts[0].dtype)
+    for part, index in zip(parts, indices, strict=True):
+        entries = index if isinstance(index, tuple) else (index,)
+        if any(np.ndim(i) and np.asarray(i).dtype.kind != "b" for i in entries):
+            np.add.at(x, index, part)
+        else:
+            x[index] += part
     return x
 
 
-def accumulate(g, shape, index):
-    """Zeros of the given shape, with each entry of g added at its index."""
-    x = np.zeros(shape, g.dtype)
-    np.add.at(x, index, g)
-    return x
+scatter = dispatching(scatter)
 
 
-def is_basic(index):
-    """Whether index is made of integers, slices, None and Ellipsis alone."""
-    parts = index if type(index) is tuple else (index,)
-    return all(
-        part is None or part is Ellipsis or isinstance(part, (int, np.integer, slice))
-        for part in parts
-    )
+def record_scatter(tape, args, kwargs):
+    """Linear in every part: its cotangent is read at its index."""
+    parts, shape, indices = args
+    y = scatter(values_of(tape, parts), shape, indices)
+    edges = []
+    for part, index in zip(parts, indices, strict=True):
+        if type(part) is Tensor and part.tape is tape:
+            check_dtype(scatter, part.dtype, y.dtype)
+            edges.append((part.index, read, put, (index, shape)))
+    return Tensor(y, tape, tape.record(edges))
 
 
-def getitem_transpose(g, x, index):
-    return (place if is_basic(index) else accumulate)(g, x.shape, index)
+def read(g, index, shape):
+    return g[index]
 
 
-linear(getitem, getitem_transpose)
-place = linear(place, lambda g, x, shape, index: g[index])
-accumulate = linear(accumulate, lambda g, x, shape, index: g[index])
+def put(t, index, shape):
+    return scatter([t], shape, [index])
+
+
+RULES[scatter] = record_scatter
+linear(getitem, lambda g, x, index: Parts(scatter, g, x.shape, index))
 
 
 @composite(np.take)
 def take(a, indices, axis=None):
+    refuse_mask("take", indices)
     if axis is None:
         a, axis = np.ravel(a), 0
-    return a[(slice(None),) * (axis % a.ndim) + (indices,)]
+    return a[(slice(None),) * normalize_axis_index(axis, a.ndim) + (indices,)]
 
 
 @composite(np.take_along_axis)
 def take_along_axis(arr, indices, axis=-1):
+    refuse_mask("take_along_axis", indices)
     if axis is None:
         return np.ravel(arr)[indices]
+    if np.ndim(indices) != arr.ndim:
+        raise ValueError(
+            f"np.take_along_axis needs indices with as many axes as the array: "
+            f"{np.ndim(indices)} and {arr.ndim} do not fit"
+        )
     axes = [
         np.reshape(np.arange(n), [-1 if j == i else 1 for j in range(arr.ndim)])
         for i, n in enumerate(arr.shape)
     ]
     axes[axis] = indices
     return arr[tuple(axes)]
+
+
+def refuse_mask(name, indices):
+    dtype = indices.dtype if hasattr(indices, "dtype") else np.asarray(indices).dtype
+    if dtype.kind == "b":
+        raise TypeError(
+            f"np.{name} takes positions, and True is not one: x[mask] selects by a mask"
+        )

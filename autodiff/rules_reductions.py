@@ -8,22 +8,23 @@ has derivative 0; a product with zeros is differentiated exactly, to any order.
 from math import prod as product
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from autodiff.rules import composite, elementwise, linear, rule
 
 
 def expand(g, x, axis, keepdims):
     """g with the reduced axes put back, each of length 1."""
-    if keepdims or axis is None:
+    if keepdims or axis is None or not x.shape:
         return g
     return np.expand_dims(g, axis)
 
 
 def axes_of(x, axis):
     """The reduced axes as non-negative integers."""
-    if axis is None:
+    if axis is None or not x.shape:
         return tuple(range(len(x.shape)))
-    return tuple(i % len(x.shape) for i in (axis if np.ndim(axis) else [axis]))
+    return normalize_axis_tuple(axis, len(x.shape))
 
 
 def count(x, axis):

@@ -7,10 +7,11 @@ broadcasting is summing (which the engine does).
 from itertools import accumulate, pairwise
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from autodiff.calls import check_dtype, values_of
 from autodiff.rules import composite, linear
-from autodiff.rules_indexing import place
+from autodiff.rules_indexing import put, read
 from autodiff.table import RULES
 from autodiff.tensor import Tensor, astype, youngest
 
@@ -56,16 +57,8 @@ def concatenate(arrays, axis=0):
     for a, where in zip(arrays, pairwise(ends), strict=True):
         if type(a) is Tensor and a.tape is tape:
             check_dtype(np.concatenate, a.dtype, y.dtype)
-            edges.append((a.index, cut, put, (section(axis, *where), y.shape)))
+            edges.append((a.index, read, put, (section(axis, *where), y.shape)))
     return Tensor(y, tape, tape.record(edges))
-
-
-def cut(g, where, shape):
-    return g[where]
-
-
-def put(t, where, shape):
-    return place(t, shape, where)
 
 
 @composite(np.stack)
@@ -75,7 +68,7 @@ def stack(arrays, axis=0):
 
 @composite(np.split)
 def split(ary, indices_or_sections, axis=0):
-    axis, cuts = axis % ary.ndim, indices_or_sections
+    axis, cuts = normalize_axis_index(axis, ary.ndim), indices_or_sections
     if np.ndim(cuts) == 0:
         if ary.shape[axis] % cuts:
             raise ValueError(
@@ -96,7 +89,7 @@ def pad(array, pad_width, mode="constant", *, constant_values=0):
         )
         inside = zip(widths[:, 0], array.shape, strict=True)
         where = tuple(slice(int(start), int(start) + n) for start, n in inside)
-        return place(array, frame.shape, where) + frame
+        return put(array, where, frame.shape) + frame
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
         raise TypeError(
             f"np.pad of a tensor takes mode constant, edge, reflect, symmetric or "
@@ -111,8 +104,10 @@ def record_astype(tape, args, kwargs):
     """Linear between floating types; integers and booleans carry no derivative."""
     x, dtype = args
     y = astype(x.value, dtype)
-    if y.dtype.kind != "f":
+    if y.dtype.kind in "biu":
         return y
+    if y.dtype.kind != "f":
+        check_dtype(astype, x.dtype, y.dtype)
     return Tensor(y, tape, tape.record([(x.index, narrow, widen, (x.dtype, y.dtype))]))
 
 

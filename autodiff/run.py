@@ -9,8 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.pytree import rebuild, tree_flatten, tree_leaves, tree_paths
-from autodiff.refusals import ARGNUMS, NO_FLOATS, SEED, TWICE
+from autodiff.pytree import (
+    is_array,
+    is_floating,
+    rebuild,
+    tree_flatten,
+    tree_leaves,
+    tree_paths,
+)
+from autodiff.refusals import ARGNUMS, NO_FLOATS, PAIRS, SEED, SUBCLASS, TWICE
 from autodiff.tape import Tape
 from autodiff.tensor import Tensor
 
@@ -25,7 +32,7 @@ class Run:
     """
 
     def __init__(self, f: Callable, primals: Sequence):
-        self.primals = tuple(primals)
+        self.primals = as_tuple(primals)
         self.inputs = [x for i, tree in enumerate(primals) for x in leaves_of(i, tree)]
         self.tape = Tape()
         leaves = [Tensor(native(x), self.tape, self.tape.record()) for x in self.inputs]
@@ -49,7 +56,7 @@ class Run:
 
     def transposed(self, g: Any) -> tuple:
         """J^T g for a tree g like the result: a tuple with a tree for each primal."""
-        return self.rebuild(self.pull_back(seeds("cotangent", g, self.outputs)))
+        return self.rebuild(self.pull_back(seeds("cotangent", g, self.result())))
 
     def pull_back(self, cotangents: Sequence) -> list:
         """J^T g: from a cotangent for each output to one for each input."""
@@ -62,9 +69,9 @@ class Run:
             found[i] = owned(found[i], x)
         return found[: len(self.inputs)]
 
-    def along(self, tangents: tuple) -> Any:
+    def along(self, tangents: Sequence) -> Any:
         """J t for a tuple of trees like the primals: a tree like the result."""
-        given = seeds("tangent", tangents, self.inputs)
+        given = seeds("tangent", as_tuple(tangents), self.primals)
         return self.rebuild_result(self.push_forward(dict(enumerate(given))))
 
     def push_forward(self, tangents: dict[int, Any]) -> list:
@@ -74,10 +81,16 @@ class Run:
         return [owned(None if i is None else found[i], y) for i, y in pairs]
 
 
+def as_tuple(arguments: Any) -> tuple:
+    if not isinstance(arguments, (tuple, list)):
+        raise TypeError(PAIRS)
+    return tuple(arguments)
+
+
 def run_at(f: Callable, argnums: Argnums, args: tuple, kwargs: dict) -> Run:
     """Run f with the arguments at argnums as variables, the others constant."""
     positions = argnums if isinstance(argnums, tuple) else (argnums,)
-    within = all(-len(args) <= i < len(args) for i in positions)
+    within = all(type(i) is int and -len(args) <= i < len(args) for i in positions)
     if not within or len({i % len(args) for i in positions}) < len(positions):
         raise TypeError(ARGNUMS.format(argnums=argnums, count=len(args)))
 
@@ -96,6 +109,9 @@ def leaves_of(position: int, argument: Any) -> list:
         is_array = hasattr(argument, "dtype")
         found = f"{argument.dtype} array" if is_array else repr(argument)
         raise TypeError(NO_FLOATS.format(position=position, found=found))
+    for x in leaves:
+        if isinstance(x, np.ndarray) and type(x) is not np.ndarray:
+            raise TypeError(SUBCLASS.format(position=position, found=type(x).__name__))
     arrays = [id(x) if isinstance(x, np.ndarray) else object() for x in leaves]
     if len(set(arrays)) < len(arrays):
         second = next(i for i, x in enumerate(arrays) if x in arrays[:i])
@@ -125,14 +141,18 @@ def owned(g: Any, like: Any) -> Any:
     return np.array(g, native(like).dtype, order="C")
 
 
-def seeds(what: str, given: Any, like: list) -> list:
-    """The leaves of a tangent or cotangent from the caller, checked against like."""
-    leaves = [x if type(x) is Tensor else np.asarray(x) for x in tree_leaves(given)]
-    found = [(x.shape, str(x.dtype)) for x in leaves]
-    expected = [(np.shape(x), str(native(x).dtype)) for x in like]
+def seeds(what: str, given: Any, like: Any) -> list:
+    """The leaves of a tangent or cotangent of the caller, checked against its tree."""
+    found, expected = described(given, is_array), described(like, is_floating)
     if found != expected:
         raise ValueError(SEED.format(what=what, expected=expected, found=found))
-    return leaves
+    return [native(x) for x in tree_leaves(given)]
+
+
+def described(tree: Any, is_leaf: Callable) -> list[tuple[str, tuple, str]]:
+    """Where each leaf is, of what shape and type."""
+    leaves = zip(tree_paths(tree, is_leaf), tree_leaves(tree, is_leaf), strict=True)
+    return [(path, np.shape(x), native(x).dtype.name) for path, x in leaves]
 
 
 def units(x: Any) -> np.ndarray:

@@ -18,7 +18,8 @@ class Rules(dict):
         if "scipy.special" in modules:
             import_module("autodiff.rules_special")
         if function not in self:
-            name = getattr(function, "__name__", repr(function))
+            module = getattr(function, "__module__", None) or "numpy"
+            name = f"{module}.{getattr(function, '__name__', function)}"
             raise TypeError(NO_RULE.format(name=name))
         return self[function]
 

@@ -13,23 +13,21 @@ leaf        a value that is not computed, an input: an entry without edges.
 
 It is micro.py's list with arrays. An edge is (parent, pull, push, saved): where the
 operand stands, its pull-back, the push-forward t -> J t of forward mode, and what both
-need. An operation can only use what exists, so parents stand before children: no
-recursion, no set of visited nodes, no limit of depth. Memory goes into what the edges
-saved. A tape holds none of its own tensors: nothing refers in a circle, and all is
-freed with the last tensor or pull-back that holds the tape.
+need; that is where memory goes. Parents stand before children, since an operation can
+only use what exists: no recursion, no set of visited nodes, no limit of depth. A tape
+holds none of its own tensors: it is freed with the last tensor or pull-back that holds
+it.
 
-Sources: R. E. Wengert (1964), A simple automatic derivative evaluation program;
-A. Griewank and A. Walther (2008), Evaluating Derivatives, chapters 3 and 4.
+Source: A. Griewank and A. Walther (2008), Evaluating Derivatives, chapters 3 and 4.
 """
 
 from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
+from autodiff.parts import Parts, add
 from autodiff.refusals import CLOSED
 from autodiff.table import RULES
-
-Edge = tuple[int, Callable, Callable, tuple]
 
 
 class Tape:
@@ -39,11 +37,11 @@ class Tape:
     serials = count()
 
     def __init__(self) -> None:
-        self.entries: list[Sequence[Edge]] = []
+        self.entries: list[Sequence[tuple]] = []
         self.open = True  # while the function runs
         self.serial = next(Tape.serials)
 
-    def record(self, edges: Sequence[Edge] = ()) -> int:
+    def record(self, edges: Sequence[tuple] = ()) -> int:
         """Append an entry, without edges a leaf; return where it stands."""
         self.entries.append(edges)
         return len(self.entries) - 1
@@ -52,27 +50,26 @@ class Tape:
         """Read backwards: from the cotangents of results to those of the leaves.
 
         What used a value stands after it, so a cotangent is complete when the sweep
-        reaches its value; it is passed on and dropped. Shares are added, but never in
-        place: the two pull-backs of a + b hand on the same array.
+        reaches its value; it is passed on and dropped. Arrays are added, never changed:
+        the two pull-backs of a + b hand on the same one.
         """
         cotangents: list[Any] = [None] * len(self.entries)
         for index, g in seeds.items():
             cotangents[index] = g
         for index in range(max(seeds, default=-1), -1, -1):
             g, edges = cotangents[index], self.entries[index]
+            if type(g) is Parts:
+                g = cotangents[index] = g.whole()
             if g is not None and edges:
                 cotangents[index] = None
                 for parent, pull, _, saved in edges:
                     share = pull(g, *saved)
                     others = cotangents[parent]
-                    cotangents[parent] = share if others is None else others + share
+                    cotangents[parent] = share if others is None else add(others, share)
         return cotangents
 
     def push_forward(self, seeds: dict[int, Any]) -> list:
-        """Read forwards: from the tangents (t, as g) of leaves to those of all values.
-
-        The tape was recorded before, so this takes the memory of a reverse sweep.
-        """
+        """Read forwards: from the tangents t of leaves to those of all values."""
         tangents = [seeds.get(index) for index in range(len(self.entries))]
         for index, edges in enumerate(self.entries):
             for parent, _, push, saved in edges:

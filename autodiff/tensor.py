@@ -10,7 +10,7 @@ number or truth value, changes in place, out=, a function without a rule, a type
 a cotangent could not keep, a tensor that outlived its function.
 """
 
-from operator import getitem
+from operator import attrgetter, getitem
 
 import numpy as np
 
@@ -56,10 +56,10 @@ class Tensor:
     def __init__(self, value, tape: Tape, index: int):
         self.value, self.tape, self.index = value, tape, index
 
-    shape = property(lambda self: self.value.shape)
-    ndim = property(lambda self: self.value.ndim)
-    size = property(lambda self: self.value.size)
-    dtype = property(lambda self: self.value.dtype)
+    shape = property(attrgetter("value.shape"))
+    ndim = property(attrgetter("value.ndim"))
+    size = property(attrgetter("value.size"))
+    dtype = property(attrgetter("value.dtype"))
     T = property(lambda self: np.transpose(self))
     mT = property(lambda self: np.swapaxes(self, -1, -2))
 
@@ -80,6 +80,15 @@ class Tensor:
         raise TypeError(refusals.AS_NUMBER)
 
     __float__ = __int__ = __index__ = __complex__ = item = tolist = __bool__
+
+    def __deepcopy__(self, memo):  # nothing changes it
+        return self
+
+    def __getattr__(self, name):
+        raise AttributeError(refusals.NO_ATTRIBUTE.format(name=name))
+
+    def __format__(self, spec):
+        return format(self.value, spec) if spec else repr(self)
 
     def __setitem__(self, index, value):
         raise TypeError(refusals.ASSIGNMENT)
@@ -109,18 +118,20 @@ class Tensor:
     __mul__, __rmul__ = door(np.multiply), door(np.multiply, flip=True)
     __truediv__, __rtruediv__ = door(np.divide), door(np.divide, flip=True)
     __matmul__, __rmatmul__ = door(np.matmul), door(np.matmul, flip=True)
+    __mod__, __rmod__ = door(np.remainder), door(np.remainder, flip=True)
+    __floordiv__, __rpow__ = door(np.floor_divide), door(np.power, flip=True)
+    __rfloordiv__ = door(np.floor_divide, flip=True)
     __neg__, __pos__, __abs__ = map(door, (np.negative, np.positive, np.absolute))
-    copy = door(np.positive)
-    __rpow__ = door(np.power, flip=True)
-    __lt__, __le__ = door(np.less), door(np.less_equal)
-    __gt__, __ge__ = door(np.greater), door(np.greater_equal)
-    __eq__, __ne__ = door(np.equal), door(np.not_equal)  # type: ignore[assignment]
-    __and__, __or__ = door(np.bitwise_and), door(np.bitwise_or)
-    __xor__, __invert__ = door(np.bitwise_xor), door(np.bitwise_not)
-    __mod__, __floordiv__ = door(np.remainder), door(np.floor_divide)
+    __and__, __or__, __xor__ = map(
+        door, (np.bitwise_and, np.bitwise_or, np.bitwise_xor)
+    )
+    __invert__, copy = door(np.bitwise_not), door(np.positive)
+    __lt__, __le__, __gt__ = map(door, (np.less, np.less_equal, np.greater))
+    __ge__, __eq__, __ne__ = map(door, (np.greater_equal, np.equal, np.not_equal))
     __getitem__, astype = door(getitem), door(astype)
     sum, mean, prod, cumsum = map(door, (np.sum, np.mean, np.prod, np.cumsum))
     max, min, var, std = map(door, (np.max, np.min, np.var, np.std))
-    ravel, squeeze, swapaxes = map(door, (np.ravel, np.squeeze, np.swapaxes))
-    dot, clip, take, any, all = map(door, (np.dot, np.clip, np.take, np.any, np.all))
+    squeeze, swapaxes, dot = map(door, (np.squeeze, np.swapaxes, np.dot))
+    clip, take, any, all = map(door, (np.clip, np.take, np.any, np.all))
     argmax, argmin, argsort = map(door, (np.argmax, np.argmin, np.argsort))
+    ravel = flatten = door(np.ravel)

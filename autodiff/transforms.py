@@ -1,7 +1,7 @@
 """Derivatives of functions: vjp, jvp, grad, value_and_grad, jacobian, hessian, hvp.
 
-Each runs f once on tensors of a new tape (run.py) and reads the tape: backwards for
-J^T g, forwards for J t. Arguments may be trees (pytree.py). Nested, any order.
+Each runs f on tensors of a new tape (run.py) and reads the tape: backwards for J^T g,
+forwards for J t. Arguments may be trees (pytree.py). Nested, any order.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ def jvp(f: Callable, primals: Sequence, tangents: Sequence) -> tuple[Any, Any]:
     (np.float64(9.0), np.float64(6.0))
     """
     run = Run(f, primals)
-    return run.result(), run.along(tuple(tangents))
+    return run.result(), run.along(tangents)
 
 
 def value_and_grad(f: Callable, argnums: Argnums = 0) -> Callable:
@@ -51,7 +51,7 @@ def value_and_grad(f: Callable, argnums: Argnums = 0) -> Callable:
     def differentiated(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         run = run_at(f, argnums, args, kwargs)
         value = run.result()
-        if np.ndim(value) or not (type(value) is float or is_floating(value)):
+        if type(value) is not float and not (is_floating(value) and value.ndim == 0):
             found = f"shape {value.shape}" if is_floating(value) else repr(value)
             raise TypeError(NOT_SCALAR.format(found=found))
         gradient = run.rebuild(run.pull_back([native(value).dtype.type(1)]))
@@ -80,7 +80,7 @@ def jacobian(f: Callable, argnums: int = 0) -> Callable:
     def derivative(*args: Any, **kwargs: Any) -> Any:
         run = run_at(f, argnums, args, kwargs)
         if len(run.outputs) != 1 or len(run.inputs) != 1:
-            raise TypeError(NOT_ONE_ARRAY.format(name="jacobian"))
+            raise TypeError(NOT_ONE_ARRAY)
         x, y = native(run.inputs[0]), native(run.outputs[0])
         if y.size <= x.size:
             slices, axis = [run.pull_back([e])[0] for e in units(y)], 0

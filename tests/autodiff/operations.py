@@ -18,7 +18,7 @@ from scipy.special import expit
 
 import autodiff as ad
 from autodiff.rules_elementwise import clamp
-from autodiff.rules_indexing import accumulate, place
+from autodiff.rules_indexing import scatter
 from autodiff.rules_reductions import root
 from autodiff.tensor import astype
 
@@ -339,14 +339,14 @@ def convert(draw):
     return Case(lambda x: x.astype(np.float64), (numbers(draw, draw(shapes())),))
 
 
-@row("basic indexing", getitem, place)
+@row("basic indexing", getitem)
 def basic_indexing(draw):
     x = numbers(draw, draw(shapes()))
     index = draw(hnp.basic_indices(x.shape, allow_newaxis=True))
     return Case(lambda x: x[index], (x,))
 
 
-@row("advanced indexing", getitem, accumulate)
+@row("advanced indexing", getitem)
 def advanced_indexing(draw):
     x = numbers(draw, draw(shapes(min_dims=1, min_side=1)))
     indices = hnp.integer_array_indices(x.shape, result_shape=shapes(max_dims=2))
@@ -356,16 +356,19 @@ def advanced_indexing(draw):
     return Case(lambda x: x[index], (x,))
 
 
-@row("place and accumulate", place, accumulate)
+@row("scatter", scatter, getitem)
 def scattering(draw):
-    g = numbers(draw, (2, 3))
-    where = np.array([4, 0])
+    rows, columns = slice(1, 3), slice(2, None, -1)
+    twice = np.array([2, 2])
     choices = [
-        lambda g: place(g, (3, 4), (slice(1, 3), slice(2, None, -1))),
-        lambda g: accumulate(g, (5, 3), where),
-        lambda g: accumulate(g, (5, 3), np.array([2, 2])),
+        lambda a, b: scatter([a], (3, 4), [(rows, columns)]),
+        lambda a, b: scatter(
+            [a, b, b], (5, 3), [twice, ..., np.array([4, 0, 4, 1, 2])]
+        ),
+        lambda a, b: np.stack([a[0] * a[1], a[1], *b, a[..., 0].sum() * b[1]]),
     ]
-    return Case(draw(st.sampled_from(choices)), (g,))
+    args = numbers(draw, (2, 3)), numbers(draw, (5, 3))
+    return Case(draw(st.sampled_from(choices)), args)
 
 
 @row("take", np.take, np.take_along_axis)

@@ -87,6 +87,21 @@ def test_plain_values_under_vjp_jvp_and_nested_grad(function, more):
             np.testing.assert_array_equal(result, expected)
 
 
+def test_bitwise_operators_join_masks_and_refuse_numbers():
+    """They are functions of masks; of a tensor's numbers NumPy itself refuses them."""
+
+    def f(x):
+        assert np.array_equal(~((x > 0) & (x < 1)) ^ (x == 0), [True, False, False])
+        for operation in (np.bitwise_and, np.bitwise_or, np.bitwise_xor):
+            with pytest.raises(TypeError, match="not supported for the input types"):
+                operation(x, x)
+        with pytest.raises(TypeError, match="not supported for the input types"):
+            np.invert(x)
+        return np.sum(x)
+
+    grad(f)(np.array([2.0, 0.0, 0.5]))
+
+
 def test_comparison_operators_give_plain_arrays():
     comparisons = operator.lt, operator.le, operator.gt, operator.ge
     comparisons += operator.eq, operator.ne
