@@ -36,6 +36,7 @@ INFIX = {
     np.remainder: "%",
     np.floor_divide: "//",
 }
+NUMPY = {"np": np, "np.linalg": np.linalg, "np.fft": np.fft}
 PREFIX = {np.negative: "-", np.bitwise_not: "~"}
 
 
@@ -142,8 +143,9 @@ class Printer:
     def function(self, function: Callable) -> str:
         """The name of a function, defined or imported in the header if not NumPy's."""
         name = function.__name__
-        if getattr(np, name, None) is function:
-            return f"np.{name}"
+        for prefix, module in NUMPY.items():
+            if getattr(module, name, None) is function:
+                return f"{prefix}.{name}"
         if is_users(function):
             if function not in self.bound:
                 taken = {*self.ours, *self.inputs, *self.bound.values()}
@@ -225,8 +227,8 @@ def number(x: Any) -> str:
 
 def is_users(function: Callable) -> bool:
     """Whether a function is neither NumPy's, nor SciPy's, nor of this package."""
-    special = sys.modules.get("scipy.special")
-    theirs = [getattr(module, function.__name__, None) for module in (np, special)]
+    libraries = [*NUMPY.values(), sys.modules.get("scipy.special")]
+    theirs = [getattr(library, function.__name__, None) for library in libraries]
     ours = str(getattr(function, "__module__", "")).startswith("autodiff.")
     return not ours and not any(function is each for each in theirs)
 

@@ -92,18 +92,17 @@ def einsum(subscripts, *operands, optimize=False):
             "np.einsum of a tensor takes its subscripts as a string first, as in "
             "np.einsum('ij,jk->ik', a, b)"
         )
-    operands = [x if hasattr(x, "shape") else np.asarray(x) for x in operands]
-    inputs, output = explicit(subscripts, [x.ndim for x in operands])
+    factors = [x if hasattr(x, "shape") else np.asarray(x) for x in operands]
+    inputs, output = explicit(subscripts, [x.ndim for x in factors])
+    pairs = [diagonal(*pair) for pair in zip(inputs, factors, strict=True)]
     lengths = {}
-    for letters, x in zip(inputs, operands, strict=True):
+    for letters, x in pairs:
         for letter, n in zip(letters, x.shape, strict=True):
             lengths[letter] = max(n, lengths.get(letter, 1))
-    simple = []
-    for i, x in enumerate(operands):
-        elsewhere = "".join(inputs[:i] + inputs[i + 1 :]) + output
-        inputs[i], x = simplify(inputs[i], x, elsewhere, lengths)
-        simple.append(x)
-    return contract(tuple(inputs), output, simple, optimize)
+    pairs = [summed(*pair, lambda c, n: n < lengths[c]) for pair in pairs]
+    times = Counter(output + "".join(letters for letters, _ in pairs))
+    pairs = [summed(*pair, lambda c, n: times[c] == 1) for pair in pairs]
+    return contract([x for x, _ in pairs], output, [x for _, x in pairs], optimize)
 
 
 def explicit(subscripts, ndims):
@@ -130,9 +129,8 @@ def explicit(subscripts, ndims):
     return inputs, output.replace("...", dots)
 
 
-def simplify(letters, x, elsewhere, lengths):
-    """x with repeated letters made one (the diagonal), and summed over its lone axes:
-    those with a letter of their own, and those of length 1 that broadcast."""
+def diagonal(letters, x):
+    """x with the axes of a repeated letter made one."""
     for letter in set(letters):
         while letters.count(letter) > 1:
             i = letters.index(letter)
@@ -145,14 +143,18 @@ def simplify(letters, x, elsewhere, lengths):
             along = np.arange(x.shape[i])
             x = np.moveaxis(x, (i, j), (0, 1))[along, along]
             letters = letter + letters[:i] + letters[i + 1 : j] + letters[j + 1 :]
-    lone = [
-        i
-        for i, letter in enumerate(letters)
-        if letter not in elsewhere or x.shape[i] < lengths[letter]
+    return letters, x
+
+
+def summed(letters, x, lone):
+    """x summed over the axes that lone(letter, length) names: those of length 1 that
+    broadcast, or those whose letter stands nowhere else."""
+    axes = [
+        i for i, pair in enumerate(zip(letters, x.shape, strict=True)) if lone(*pair)
     ]
-    if lone:
-        x = np.sum(x, tuple(lone))
-    return "".join(letter for i, letter in enumerate(letters) if i not in lone), x
+    if axes:
+        x = np.sum(x, tuple(axes))
+    return "".join(c for i, c in enumerate(letters) if i not in axes), x
 
 
 def contract(inputs, output, operands, optimize):

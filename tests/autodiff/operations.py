@@ -158,6 +158,15 @@ def constant_power(draw):
     return Case(lambda x: x**exponent, (x,))
 
 
+@row("power at the exponent 0", np.power)
+def power_at_zero(draw):
+    shape = draw(shapes())
+    exponents = numbers(draw, shape)
+    return Case(
+        np.power, (numbers(draw, shape, 0.4, 2.0), np.where(exponents > 0, 0, 2.0))
+    )
+
+
 @row("where", np.where)
 def where(draw):
     triple = hnp.mutually_broadcastable_shapes(num_shapes=3, max_dims=3, max_side=3)
@@ -457,4 +466,20 @@ def einsum(draw):
         for part in subscripts.partition("->")[0].split(",")
     ]
     args = tuple(numbers(draw, shape) for shape in shapes_of)
+    return Case(lambda *xs: np.einsum(subscripts, *xs), args)
+
+
+@row("einsum that broadcasts", np.einsum)
+def broadcasting_einsum(draw):
+    subscripts, *sides = draw(
+        st.sampled_from(
+            [
+                ("ij,jk->ik", (2, 1), (3, 2)),
+                ("ij,jk->ik", (2, 3), (1, 2)),
+                ("ij,ij->i", (1, 3), (2, 1)),
+                ("...i,...i->...", (2, 1, 3), (4, 3)),
+            ]
+        )
+    )
+    args = tuple(numbers(draw, shape) for shape in sides)
     return Case(lambda *xs: np.einsum(subscripts, *xs), args)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autodiff as ad
-from autodiff import check_gradients, jvp, tree_leaves, vjp
+from autodiff import check_gradients, grad, hessian, jvp, tree_leaves, vjp
 from autodiff.table import RULES
 from autodiff.tensor import astype
 from tests.autodiff.operations import OPERATIONS
@@ -95,6 +95,48 @@ def test_layout_of_the_arguments_does_not_matter(operation):
             assert np.asarray(b).dtype.isnative
 
     drawn(operation, test)
+
+
+INTEGERS = np.array([3, 4, 1], np.int8)
+
+
+@pytest.mark.parametrize("function", [np.multiply, np.divide, np.power, np.add])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_small_integers_as_constants_are_as_good_as_floats(function, side):
+    """Integers of 8 bits have logarithms of 16: a rule must not compute with them."""
+    x = np.array([0.5, 1.5, 2.5])
+
+    def f(x, constant):
+        pair = (constant, x) if side == "left" else (x, constant)
+        return np.sum(function(*pair) ** 2)
+
+    for transform in (grad, hessian):
+        found = transform(f)(x, INTEGERS)
+        expected = transform(f)(x, INTEGERS.astype(float))
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.prod(x, axis=2),
+        lambda x: np.take(x, [0], axis=2),
+        lambda x: np.take_along_axis(x, np.array([0, 1]), 1),
+        lambda x: np.split(x, 2, axis=2),
+        lambda x: np.split(x, 5),
+        lambda x: np.tensordot(x, x, ([2], [0])),
+        lambda x: np.tensordot(x, x, 1),
+        lambda x: np.einsum("ii", x),
+        lambda x: np.einsum("...i->i", x),
+        lambda x: np.mean(x, axis=(0, 0)),
+    ],
+)
+def test_what_numpy_refuses_is_refused(f):
+    x = np.ones((3, 4))
+    with pytest.raises((ValueError, IndexError)):  # each has its own words
+        f(x)
+    with pytest.raises((ValueError, IndexError)):
+        vjp(f, x)
 
 
 def test_every_rule_has_a_row():
