@@ -13,6 +13,7 @@ from autodiff import (  # noqa: F401  (importing a table of rules declares them)
     rules_values,
 )
 from autodiff.check import check_gradients
+from autodiff.composite import composite, value_only
 from autodiff.functions import (
     array,
     log_softmax,
@@ -31,7 +32,7 @@ from autodiff.pytree import (
     tree_map,
     tree_paths,
 )
-from autodiff.rules import bilinear, composite, elementwise, linear, rule, value_only
+from autodiff.rules import bilinear, elementwise, linear, rule
 from autodiff.tensor import Tensor
 from autodiff.transforms import (
     grad,

@@ -7,7 +7,8 @@ They take arrays or tensors of any floating type.
 
 import numpy as np
 
-from autodiff.rules import elementwise, rule, value_only
+from autodiff.composite import value_only
+from autodiff.rules import elementwise, rule
 from autodiff.rules_reductions import expand
 from autodiff.tensor import Tensor
 

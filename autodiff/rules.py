@@ -1,4 +1,4 @@
-"""How a rule is declared: elementwise, linear, bilinear, rule, composite, value_only.
+"""How a derivative is declared: elementwise, linear, bilinear, rule.
 
 A rule states the derivative of a function once; the tape reads it backwards (pull-back,
 g -> J^T g) and forwards (push-forward, t -> J t). Rules (the tables rules_*.py) use
@@ -31,20 +31,27 @@ def elementwise(function, *partials):
     def record(tape, args, kwargs):
         if kwargs or len(args) != len(links):
             calls.refuse_call(function, args, kwargs, names)
-        values = operands(tape, args)
+        values, variables = list(args), []
+        for slot, x in enumerate(args):
+            if type(x) is Tensor and x.tape is tape:
+                values[slot] = x.value
+                variables.append((x, links[slot]))
+            elif type(x) in (list, tuple):
+                values[slot] = np.asarray(x)
         y = function(*values)
-        known, shape, dtype = (*values, y), y.shape, y.dtype
+        values.append(y)
+        shape, dtype = y.shape, y.dtype
         edges = []
-        for x, value, link in zip(args, values, links):
-            if link and type(x) is Tensor and x.tape is tape:
+        for x, link in variables:
+            if link:
                 scale, needs = link
-                index = x.index
+                index, value = x.index, x.value
                 if value.dtype is not dtype:
                     calls.check_dtype(function, value.dtype, dtype)
                 if value.shape != shape:  # broadcasting is an entry of its own
                     saved = value.shape, shape
                     index = tape.record([(index, unbroadcast, broadcast, saved)])
-                edges.append((index, scale, scale, needs(known)))
+                edges.append((index, scale, scale, needs(values)))
         return Tensor(y, tape, tape.record(edges)) if edges else y
 
     RULES[function] = record
@@ -140,31 +147,5 @@ def register(function, pullbacks, push, save, skip):
                 edges.append((x.index, pull_slot, push, saved))
         return Tensor(y, tape, tape.record(edges))
 
-    RULES[function] = record
-    return function
-
-
-def composite(function):
-    """Decorate the definition of function in terms of others that have rules."""
-
-    def declare(definition):
-        accepted = Parameters(definition, 0)
-
-        RULES[function] = lambda tape, args, kwargs: definition(
-            *args, **accepted.check(function, args, kwargs)
-        )
-        return definition
-
-    return declare
-
-
-def value_only(function):
-    """Declare that no derivative passes through function: a plain array comes out."""
-
-    def record(tape, args, kwargs):
-        named = {name: calls.values_of(tape, x) for name, x in kwargs.items()}
-        return function(*calls.values_of(tape, args), **named)
-
-    function = dispatching(function)
     RULES[function] = record
     return function

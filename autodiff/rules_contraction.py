@@ -12,7 +12,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autodiff.calls import check_dtype, values_of
-from autodiff.rules import bilinear, composite
+from autodiff.composite import composite
+from autodiff.rules import bilinear
 from autodiff.tensor import Tensor, youngest
 
 

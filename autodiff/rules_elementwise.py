@@ -14,7 +14,8 @@ sqrt, log         inf at 0, as the limit says
 
 import numpy as np
 
-from autodiff.rules import composite, elementwise
+from autodiff.composite import composite
+from autodiff.rules import elementwise
 
 LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
 

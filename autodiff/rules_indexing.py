@@ -10,8 +10,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from autodiff.calls import check_dtype, dispatching, values_of
+from autodiff.composite import composite
 from autodiff.parts import Parts
-from autodiff.rules import composite, linear
+from autodiff.rules import linear
 from autodiff.table import RULES
 from autodiff.tensor import Tensor
 

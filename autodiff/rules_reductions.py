@@ -10,7 +10,8 @@ from math import prod as product
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from autodiff.rules import composite, elementwise, linear, rule
+from autodiff.composite import composite
+from autodiff.rules import elementwise, linear, rule
 
 
 def expand(g, x, axis, keepdims):

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from autodiff.calls import check_dtype, values_of
-from autodiff.rules import composite, linear
+from autodiff.composite import composite
+from autodiff.rules import linear
 from autodiff.rules_indexing import put, read
 from autodiff.table import RULES
 from autodiff.tensor import Tensor, astype, youngest

@@ -7,7 +7,7 @@ answer even while a program is recorded.
 
 import numpy as np
 
-from autodiff.rules import value_only
+from autodiff.composite import value_only
 
 METADATA = {
     np.shape,

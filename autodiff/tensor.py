@@ -17,6 +17,8 @@ import numpy as np
 from autodiff import refusals
 from autodiff.tape import Tape
 
+NO_KEYWORDS: dict = {}
+
 
 def youngest(args, tape=None):
     """The youngest tape of the tensors among args, in lists and tuples too, or None."""
@@ -29,12 +31,24 @@ def youngest(args, tape=None):
     return tape
 
 
-def door(function, flip=False):
+def door(function):
     """The method of Tensor that sends function(self, ...) through the door."""
 
     def method(self, *others, **kwargs):
-        args = (*others, self) if flip else (self, *others)
-        return youngest(others, self.tape).apply(function, args, kwargs)
+        return youngest(others, self.tape).apply(function, (self, *others), kwargs)
+
+    return method
+
+
+def operator(function, flip=False):
+    """The same for an operator, in as few steps as Python allows."""
+
+    def method(self, other):
+        tape = self.tape
+        if type(other) is Tensor and other.tape is not tape:
+            tape = youngest((other,), tape)
+        args = (other, self) if flip else (self, other)
+        return tape.apply(function, args, NO_KEYWORDS)
 
     return method
 
@@ -113,14 +127,14 @@ class Tensor:
     def transpose(self, *axes):
         return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
 
-    __add__, __radd__ = door(np.add), door(np.add, flip=True)
-    __sub__, __rsub__ = door(np.subtract), door(np.subtract, flip=True)
-    __mul__, __rmul__ = door(np.multiply), door(np.multiply, flip=True)
-    __truediv__, __rtruediv__ = door(np.divide), door(np.divide, flip=True)
-    __matmul__, __rmatmul__ = door(np.matmul), door(np.matmul, flip=True)
-    __mod__, __rmod__ = door(np.remainder), door(np.remainder, flip=True)
-    __floordiv__, __rpow__ = door(np.floor_divide), door(np.power, flip=True)
-    __rfloordiv__ = door(np.floor_divide, flip=True)
+    __add__, __radd__ = operator(np.add), operator(np.add, flip=True)
+    __sub__, __rsub__ = operator(np.subtract), operator(np.subtract, flip=True)
+    __mul__, __rmul__ = operator(np.multiply), operator(np.multiply, flip=True)
+    __truediv__, __rtruediv__ = operator(np.divide), operator(np.divide, flip=True)
+    __matmul__, __rmatmul__ = operator(np.matmul), operator(np.matmul, flip=True)
+    __mod__, __rmod__ = operator(np.remainder), operator(np.remainder, flip=True)
+    __floordiv__, __rpow__ = operator(np.floor_divide), operator(np.power, flip=True)
+    __rfloordiv__ = operator(np.floor_divide, flip=True)
     __neg__, __pos__, __abs__ = map(door, (np.negative, np.positive, np.absolute))
     __and__, __or__, __xor__ = map(
         door, (np.bitwise_and, np.bitwise_or, np.bitwise_xor)
