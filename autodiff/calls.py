@@ -77,12 +77,12 @@ class Parameters:
         self, function: Callable, args: tuple, kwargs: dict, tape: Tape | None = None
     ) -> dict:
         """kwargs without those left at None; what the definition lacks is refused."""
+        if not args and not kwargs:
+            return kwargs
         if len(args) > self.positional:
             refuse(function, f"{len(args)} further positional arguments", self.names)
         if tape is not None and youngest((*args, *kwargs.values())) is tape:
             refuse(function, "a tensor where a constant is expected", self.names)
-        if not kwargs:
-            return kwargs
         kwargs = {k: v for k, v in kwargs.items() if v is not None or k in self.names}
         unknown = [f"{name}=" for name in kwargs if name not in self.names]
         if unknown:

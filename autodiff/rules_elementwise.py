@@ -22,7 +22,7 @@ LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
 # Arithmetic
 elementwise(np.add, 1, 1)
 elementwise(np.subtract, 1, -1)
-elementwise(np.multiply, lambda b: b, lambda a: a)
+elementwise(np.multiply, lambda g, b: g * b, lambda g, a: g * a)
 elementwise(np.divide, lambda g, b: g / b, lambda g, y, b: -g * y / b)
 elementwise(np.negative, -1)
 elementwise(np.positive, 1)
