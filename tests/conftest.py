@@ -8,7 +8,7 @@ import os
 from hypothesis import settings
 
 settings.register_profile(
-    "gate", max_examples=25, derandomize=True, database=None, deadline=None
+    "gate", max_examples=20, derandomize=True, database=None, deadline=None
 )
 settings.register_profile("nightly", max_examples=1000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))

@@ -5,6 +5,7 @@ that message which answer this very case.
 """
 
 import re
+from contextlib import suppress
 from inspect import signature
 
 import numpy as np
@@ -320,7 +321,7 @@ def keywords_of(function):
         names = UFUNC.split()[function is np.matmul :]
     else:
         names = FURTHER.get(function, "").split()
-        if hasattr(function, "__code__") or hasattr(function, "__wrapped__"):
+        with suppress(ValueError):  # older NumPy has compiled functions without one
             names += list(signature(function).parameters)
     return sorted(set(names) & set(KEYWORDS))
 
