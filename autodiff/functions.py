@@ -51,8 +51,8 @@ def logsumexp(x, axis=None, *, keepdims=False):
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     shift = np.where(np.isfinite(top), top, 0)
     with np.errstate(divide="ignore"):
-        y = shift + np.log(np.sum(np.exp(x - shift), axis=axis, keepdims=True))
-    return y if keepdims else np.squeeze(y, axis)
+        y = np.log(np.sum(np.exp(x - shift), axis=axis, keepdims=keepdims))
+    return y + (shift if keepdims else np.squeeze(shift, axis))
 
 
 def logsumexp_pullback(g, y, x, axis=None, *, keepdims=False):

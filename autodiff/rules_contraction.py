@@ -53,6 +53,8 @@ def dot(a, b):
 def inner(a, b):
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return np.multiply(a, b)
+    if np.ndim(a) == 1 and np.ndim(b) == 1:
+        return np.matmul(a, b)
     return np.tensordot(a, b, (-1, -1))
 
 

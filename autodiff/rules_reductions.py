@@ -72,11 +72,10 @@ def prod(a, axis=None, *, keepdims=False):
         half = y.shape[-1] // 2
         pairs, odd = y[..., :half] * y[..., half : 2 * half], y[..., 2 * half :]
         y = np.concatenate([pairs, odd], -1) if odd.shape[-1] else pairs
-    if y.shape[-1] == 0:
-        y = np.sum(y, -1) + 1
-    if keepdims:
-        kept = [1 if i in axes else n for i, n in enumerate(a.shape)]
-    return np.reshape(y, kept)
+    y = np.sum(y, -1) if y.shape[-1] else np.sum(y, -1) + 1
+    if not keepdims:
+        return y
+    return np.reshape(y, [1 if i in axes else n for i, n in enumerate(a.shape)])
 
 
 @composite(np.var)
