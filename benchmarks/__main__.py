@@ -6,14 +6,19 @@ Exit codes: 0 all is well, 1 a result failed, 2 a wrong command line, 130 interr
 import argparse
 import logging
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import experiment, page, record
-from benchmarks.environment import doctor
-from benchmarks.quick import Outcome
-from benchmarks.report import report
+try:
+    from benchmarks import experiment, page, record
+    from benchmarks.environment import doctor
+    from benchmarks.quick import Outcome
+    from benchmarks.report import report
+except KeyboardInterrupt:  # These imports take a second, in which Ctrl-C may come.
+    sys.exit(130)
 
+OUTPUT = Path("results")
 ALL = "all experiments"
 
 
@@ -55,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--output",
             type=Path,
-            default=Path("results"),
+            default=OUTPUT,
             help="folder for results.json, the figures and index.html",
         )
     return main
@@ -86,11 +91,15 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print(f"{name}  {experiment.title(module)} (about {module.BUDGET} s)")
             return 0
         if options.command == "run":
-            return quick(check(commands, options.names), options)
+            return quick(commands, check(commands, options.names), options)
         if "full" not in options:
-            return quick(experiment.names(), options)
+            return quick(commands, experiment.names(), options)
         if options.seed != record.QUICK_SEED:
             commands.error("--full has its own seeds, 0 to 4; leave --seed out")
+        if options.output != OUTPUT:
+            commands.error(
+                f"--full writes its records to {record.FOLDER}; leave --output out"
+            )
         names = experiment.names() if options.full == ALL else [options.full]
         return full(check(commands, names))
     except KeyboardInterrupt:
@@ -109,8 +118,23 @@ def check(commands: argparse.ArgumentParser, names: Sequence[str]) -> Sequence[s
     return names
 
 
-def quick(names: Sequence[str], options: argparse.Namespace) -> int:
+def check_output(commands: argparse.ArgumentParser, folder: Path) -> None:
+    """Make the folder; where nothing can be written, that is a usage error."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        commands.error(
+            f"nothing can be written to --output {folder} ({error}), and the results "
+            "would be lost after the runs; name another folder"
+        )
+
+
+def quick(
+    commands: argparse.ArgumentParser, names: Sequence[str], options: argparse.Namespace
+) -> int:
     """Run experiments at quick size, print their metrics and write the page."""
+    check_output(commands, options.output)
     outcomes = report(names, seed=options.seed, output=options.output)
     for outcome in outcomes:
         show(outcome)

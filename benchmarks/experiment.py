@@ -25,7 +25,8 @@ class Metric:
     name, value, unit : what was measured; unit "" for a pure number
     at_least, at_most : the criterion; None where there is nothing to hold it to
     tolerance : absolute; a quick run must come this close to the recorded quick
-        value. None for what no run reproduces, such as a time
+        value. None for what no run reproduces, such as a time, and where the
+        criterion alone decides
     reference, source : a number known from elsewhere, and from where
     """
 
@@ -127,5 +128,26 @@ def load(name: str) -> ModuleType:
 
 
 def title(module: ModuleType) -> str:
-    """Return the first line of an experiment's docstring, without its full stop."""
-    return (module.__doc__ or "").strip().splitlines()[0].rstrip(".")
+    """Return the first line of an experiment's docstring, without its full stop.
+
+    Without a docstring it is the experiment's name.
+    """
+    line = (module.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+    return line or module.__name__.rpartition(".")[2].replace("_", "-")
+
+
+def run(module: ModuleType, seed: int, size: str) -> Result:
+    """Run an experiment at a size, "quick" or "full".
+
+    Raises
+    ------
+    TypeError
+        When it returns anything but a Result.
+    """
+    result = module.run(seed, size)
+    if not isinstance(result, Result):
+        raise TypeError(
+            f"run must return a Result, not {type(result).__name__}: without metrics "
+            "there is nothing to hold the run to; end it with return Result(metrics)"
+        )
+    return result

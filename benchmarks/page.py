@@ -88,15 +88,16 @@ def summary(outcomes: Sequence[Outcome]) -> str:
 def section(outcome: Outcome, seed: int) -> Iterator[str]:
     """Yield the lines of one experiment: metrics, figures, tables and listings."""
     yield f'<h2 id="{outcome.name}">{escape(outcome.title)}</h2>'
+    budget = "" if outcome.budget is None else f" (budget {outcome.budget:g} s)"
     yield (
         f'<p class="note"><code>python -m benchmarks run {outcome.name} --seed {seed}'
-        f"</code>, {outcome.seconds:.1f} s (budget {outcome.budget:g} s)</p>"
+        f"</code>, {outcome.seconds:.1f} s{budget}</p>"
     )
     if outcome.error:
         yield f'<p class="bad">FAIL: {escape(outcome.error)}</p>'
-    if outcome.record is None:
+    elif outcome.record is None:
         yield '<p class="note">There is no record of full runs.</p>'
-    elif outcome.stale:
+    if outcome.stale:
         yield f'<p class="warning">{STALE}</p>'
     if outcome.judged:
         header = ["quantity", "this run", "recorded", "known from elsewhere", "verdict"]

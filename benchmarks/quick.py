@@ -3,6 +3,7 @@
 import logging
 import time
 from dataclasses import dataclass, field
+from types import ModuleType
 
 from benchmarks import experiment, record
 from benchmarks.experiment import Metric, Result
@@ -30,11 +31,12 @@ class Judged:
 
 @dataclass
 class Outcome:
-    """What the quick run of one experiment gave."""
+    """What the quick run of one experiment gave; what an error kept away is None."""
 
     name: str
     title: str
-    budget: float
+    module: ModuleType | None = None
+    budget: float | None = None
     seconds: float = 0.0
     result: Result | None = None
     error: str | None = None
@@ -48,35 +50,52 @@ class Outcome:
         """Say whether the run stopped or one of its metrics is not ok."""
         return self.error is not None or any(item.ok is False for item in self.judged)
 
+    def stop(self, error: Exception) -> None:
+        """Note an error, beside a former one, and log where it was raised."""
+        logger.error("%s stopped", self.name, exc_info=error)
+        said = f"{type(error).__name__}: {error}"
+        self.error = f"{self.error}; {said}" if self.error else said
+
 
 def run(name: str, seed: int) -> Outcome:
     """Run one experiment; an error in it is its outcome, so that the others run."""
-    module = experiment.load(name)
-    outcome = Outcome(name, experiment.title(module), module.BUDGET)
-    outcome.record = record.read(name)
-    if outcome.record is not None:
-        outcome.stale = record.is_stale(name, outcome.record)
-    start = time.perf_counter()
+    outcome = Outcome(name, title=name)
     try:
-        with Progress(name, budget=module.BUDGET):
-            outcome.result = module.run(seed, "quick")
+        module = outcome.module = experiment.load(name)
+        outcome.title, outcome.budget = experiment.title(module), module.BUDGET
+        outcome.record = record.read(name)
+        if outcome.record is not None:
+            outcome.stale = record.is_stale(name, outcome.record)
+        start = time.perf_counter()
+        try:
+            with Progress(name, budget=outcome.budget):
+                outcome.result = experiment.run(module, seed, "quick")
+        finally:
+            outcome.seconds = time.perf_counter() - start
+        outcome.judged = judge_all(outcome.result, outcome.record, seed)
+        outcome.error = disappeared(outcome.result, outcome.record)
     except Exception as error:
-        logger.exception("%s stopped", name)
-        outcome.error = f"{type(error).__name__}: {error}"
-    outcome.seconds = time.perf_counter() - start
-    if outcome.result is not None:
-        recorded = outcome.record["metrics"] if outcome.record else []
-        by_name = {kept["name"]: kept for kept in recorded}
-        outcome.judged = [
-            judge(metric, by_name.pop(metric.name, None), seed)
-            for metric in outcome.result.metrics
-        ]
-        if by_name:
-            outcome.error = (
-                f"the run lacks what its record has: {', '.join(by_name)}; a result "
-                "must not disappear unseen, so make the record again"
-            )
+        outcome.stop(error)
     return outcome
+
+
+def judge_all(result: Result, kept: dict | None, seed: int) -> list[Judged]:
+    """Hold every metric of a run to its criterion, and to its record."""
+    recorded = {item["name"]: item for item in kept["metrics"]} if kept else {}
+    return [judge(item, recorded.get(item.name), seed) for item in result.metrics]
+
+
+def disappeared(result: Result, kept: dict | None) -> str | None:
+    """Say which recorded metrics a run lacks; None when it has them all."""
+    found = {item.name for item in result.metrics}
+    recorded = [item["name"] for item in kept["metrics"]] if kept else []
+    lacking = [name for name in recorded if name not in found]
+    if not lacking:
+        return None
+    return (
+        f"the run lacks what its record has: {', '.join(lacking)}; a result must not "
+        "disappear unseen, so make the record again"
+    )
 
 
 def judge(metric: Metric, recorded: dict | None, seed: int) -> Judged:

@@ -22,11 +22,38 @@ from benchmarks.sources import source_hash
 FOLDER = Path(__file__).parent / "recorded"
 SEEDS = (0, 1, 2, 3, 4)
 QUICK_SEED = 0
+# What a record holds, and what each of its metrics does.
+ORIGIN = {"name", "sources", "environment"}
+KEYS = ORIGIN | {"seeds", "seconds", "quick_seconds", "metrics", "series"}
+METRIC_KEYS = Metric.__dataclass_fields__.keys() - {"value"}
+METRIC_KEYS |= {"values", "mean", "sd", "quick"}
 
 
 def read(name: str) -> dict | None:
-    """Read the record of an experiment; None if there is none."""
-    return read_json(FOLDER / f"{name}.json")
+    """Read the record of an experiment; None if there is none.
+
+    Raises
+    ------
+    ValueError
+        When the file is not JSON, or lacks what a record holds today.
+    """
+    path = FOLDER / f"{name}.json"
+    remedy = f"make it again: python -m benchmarks report --full {name}"
+    try:
+        record = read_json(path)
+    except ValueError as error:
+        raise ValueError(f"the record {path} is no JSON ({error}); {remedy}") from error
+    if record is None:
+        return None
+    lacking = KEYS - record.keys()
+    for kept in record.get("metrics", []):
+        lacking |= METRIC_KEYS - kept.keys()
+    if lacking:
+        raise ValueError(
+            f"the record {path} lacks {', '.join(sorted(lacking))}: a run cannot be "
+            f"held to a record of another form; {remedy}"
+        )
+    return record
 
 
 def is_stale(name: str, record: dict) -> bool:
@@ -59,7 +86,7 @@ def make(name: str) -> dict:
             continue
         with Progress(f"{name}: {size} run, seed {seed} ({number} of {len(plan)})"):
             start = time.perf_counter()
-            result = module.run(seed, size)
+            result = experiment.run(module, seed, size)
             runs[tag] = entry(name, seed, result, time.perf_counter() - start)
         files.write(partial, files.dumps(made_by | {"runs": runs}))
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import experiment, files, page, quick, record
+from benchmarks import files, page, quick, record
 from benchmarks.environment import environment
 from benchmarks.quick import Judged, Outcome
 
@@ -12,7 +12,10 @@ def report(names: Sequence[str], *, seed: int, output: Path) -> list[Outcome]:
     """Run experiments at quick size and write results.json, figures and index.html."""
     outcomes = [quick.run(name, seed) for name in names]
     for outcome in outcomes:
-        draw(outcome, output)
+        try:
+            draw(outcome, output)
+        except Exception as error:
+            outcome.stop(error)
     surroundings = environment() | {"seed": seed}
     files.write(output / "results.json", files.dumps(results(outcomes, surroundings)))
     files.write(output / "index.html", page.page(outcomes, surroundings))
@@ -22,9 +25,9 @@ def report(names: Sequence[str], *, seed: int, output: Path) -> list[Outcome]:
 def draw(outcome: Outcome, output: Path) -> None:
     """Write the figures of a run, and that of its record, as PNG files."""
     pictures = list(outcome.result.figures) if outcome.result is not None else []
-    module = experiment.load(outcome.name)
-    if outcome.record is not None and hasattr(module, "picture"):
-        pictures.insert(0, module.picture(outcome.record["series"]))
+    of_record = getattr(outcome.module, "picture", None)
+    if outcome.record is not None and of_record is not None:
+        pictures.insert(0, of_record(outcome.record["series"]))
     for picture in pictures:
         file = f"figures/{outcome.name}-{picture.name.replace(' ', '-')}.png"
         files.write(output / file, record.png(picture.figure))

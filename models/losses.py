@@ -9,6 +9,7 @@ starts from logits needs no log(0), and its gradient is a difference of two numb
 import numpy as np
 
 from autodiff import logsumexp, softplus
+from models.precision import require_floating
 
 
 def cross_entropy(logits, labels):
@@ -21,10 +22,11 @@ def cross_entropy(logits, labels):
 
     Parameters
     ----------
-    logits : (n, classes), z
+    logits : (n, classes), z, of float32 or float64
     labels : (n,), y, integers from 0 to classes - 1
 
-    Raises TypeError if labels are not integers, ValueError if they do not fit.
+    Raises TypeError if the logits are not floating or the labels not integers,
+    ValueError if they do not fit.
     """
     _check_labels(logits, labels)
     rows = np.arange(len(logits))
@@ -42,7 +44,7 @@ def binary_cross_entropy(logits, targets):
 
     Parameters
     ----------
-    logits : any shape, z
+    logits : any shape, z, of float32 or float64
     targets : the same shape and dtype, t, from 0 to 1
 
     Raises ValueError or TypeError if the targets do not fit.
@@ -66,7 +68,7 @@ def mean_squared_error(prediction, target):
 
     Parameters
     ----------
-    prediction, target : arrays of the same shape and dtype
+    prediction, target : arrays of the same shape and dtype, float32 or float64
 
     Raises ValueError or TypeError if the two do not fit.
     """
@@ -90,6 +92,7 @@ def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def _check_labels(logits, labels) -> None:
+    require_floating("logits", logits)
     if logits.ndim != 2 or len(logits) == 0:
         raise ValueError(
             f"logits have shape {logits.shape}; they must be (n, classes), with n at "
@@ -119,12 +122,13 @@ def _check_labels(logits, labels) -> None:
 
 
 def _check_same(name: str, array, other_name: str, other) -> None:
-    shape = getattr(array, "shape", type(array).__name__)
-    if shape != other.shape:
+    require_floating(other_name, other)
+    require_floating(name, array)
+    if array.shape != other.shape:
         raise ValueError(
             f"{other_name} of shape {other.shape} cannot be compared with {name} of "
-            f"shape {shape}: broadcasting would average over wrong pairs; give both "
-            "one shape"
+            f"shape {array.shape}: broadcasting would average over wrong pairs; give "
+            "both one shape"
         )
     if array.dtype != other.dtype:
         raise TypeError(
@@ -132,8 +136,8 @@ def _check_same(name: str, array, other_name: str, other) -> None:
             "do not share a precision, and the larger one would win silently: write "
             f"{name}.astype(np.{other.dtype})"
         )
-    if 0 in shape:
+    if 0 in array.shape:
         raise ValueError(
-            f"{other_name} and {name} have shape {shape}; the mean over no number is "
-            "undefined"
+            f"{other_name} and {name} have shape {array.shape}; the mean over no "
+            "number is undefined"
         )

@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike
 
 from autodiff import relu, sigmoid, softplus
 from models.initializers import INITIALIZERS
+from models.precision import require_floating
 
 
 def identity(x):
@@ -36,7 +37,7 @@ class Dense:
 
     Parameters
     ----------
-    weights : (n_in, n_out), W
+    weights : (n_in, n_out), W, of float32 or float64
     bias : (n_out,), b, of the dtype of the weights
     activation : a name in ACTIVATIONS
 
@@ -55,6 +56,8 @@ class Dense:
     def __post_init__(self):
         _lookup("activation", self.activation, ACTIVATIONS)
         weights, bias = self.weights, self.bias
+        require_floating("weights", weights)
+        require_floating("bias", bias)
         if weights.ndim != 2 or bias.shape != weights.shape[1:]:
             raise ValueError(
                 f"weights of shape {weights.shape} and a bias of shape {bias.shape} "
@@ -108,7 +111,8 @@ class MLP:
     ----------
     layers : the first layer first; each takes what the one before it returns
 
-    Raises ValueError if there is no layer, or two neighbors do not fit.
+    Raises ValueError if there is no layer, or two neighbors do not fit; TypeError if
+    they are of two precisions.
     """
 
     layers: Sequence[Dense]
@@ -122,6 +126,12 @@ class MLP:
                 raise ValueError(
                     f"layer {i} returns {left.weights.shape[1]} numbers and layer "
                     f"{i + 1} takes {right.weights.shape[0]}; these must be equal"
+                )
+            if left.weights.dtype != right.weights.dtype:
+                raise TypeError(
+                    f"layer {i} is {left.weights.dtype} and layer {i + 1} is "
+                    f"{right.weights.dtype}; a network has one precision: create every "
+                    f"layer with dtype=np.{left.weights.dtype}"
                 )
 
     @classmethod
@@ -144,6 +154,7 @@ class MLP:
                 f"sizes {tuple(sizes)} name no layer; give at least the input and the "
                 "output, for example (64, 10)"
             )
+        _lookup("activation", activation, ACTIVATIONS)
         rng = np.random.default_rng(rng)
         names = [activation] * (len(sizes) - 2) + ["identity"]
         return cls(
@@ -168,7 +179,7 @@ class MLP:
 
 
 def _lookup(kind: str, name: str, table: dict[str, Callable]) -> Callable:
-    if name not in table:
+    if not isinstance(name, str) or name not in table:
         raise ValueError(
             f"there is no {kind} {name!r}; the names are {', '.join(sorted(table))}"
         )

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from optim.leaves import paired_leaves, ravel, require_none, store
+from optim.leaves import paired_leaves, ravel, require_none, require_rate, store
 from samplers.kernel import kernel
 
 
@@ -74,34 +74,35 @@ class Adam:
     def step(self, model: Any, gradient: Any) -> None:
         """Move every array of the model in place, and the moments with it.
 
-        Raises NonFiniteError, before any array is touched, if the gradient or its
-        square is not finite; ValueError if the model does not fit the moments; and
-        what `paired_leaves` raises.
+        Raises NonFiniteError, before any array is touched, if an entry or its squared
+        gradient would become nan or infinite; ValueError if the model does not fit the
+        moments; and what `paired_leaves` and `require_rate` raise.
         """
         parameters, gradients = paired_leaves(model, gradient)
-        if not self.steps:
-            self.first_moments = [np.zeros(p.shape, p.dtype) for p in parameters]
-            self.second_moments = [np.zeros(p.shape, p.dtype) for p in parameters]
-        self._require_same_leaves(parameters)
-        cotangents = ravel(gradients)
-        for leaf, g in enumerate(cotangents):
-            require_none(count_overflows(g), "the squared gradient", model, leaf)
+        require_rate(self.learning_rate, parameters)
+        first, second = self._moments(parameters)
+        vectors = [ravel(arrays) for arrays in (parameters, gradients, first, second)]
+        coefficients = self._coefficients(self.steps + 1)
+        typed = [coefficients.astype(p.dtype) for p in parameters]
+        leaves = list(zip(*vectors, typed, strict=True))
+        for leaf, arrays in enumerate(leaves):
+            if not is_bounded(*arrays):
+                what = "the updated parameter or the squared gradient"
+                require_none(count_overflows(*arrays), what, model, leaf)
 
-        self.steps += 1
-        thetas = ravel(parameters)
-        m, v = ravel(self.first_moments), ravel(self.second_moments)
-        coefficients = self._coefficients()
-        for leaf, theta in enumerate(thetas):
-            typed = coefficients.astype(theta.dtype)
-            adapt(theta, cotangents[leaf], m[leaf], v[leaf], typed)
+        for arrays in leaves:
+            adapt(*arrays)
+        thetas, _, m, v = vectors
         store(thetas, parameters)
-        store(m, self.first_moments)
-        store(v, self.second_moments)
+        store(m, first)
+        store(v, second)
+        self.first_moments, self.second_moments = first, second
+        self.steps += 1
 
-    def _coefficients(self) -> np.ndarray:
+    def _coefficients(self, t: int) -> np.ndarray:
         """Return the numbers of the kernel: in float64, rounded once for float32."""
-        first_bias = 1 - self.beta1**self.steps
-        second_bias = 1 - self.beta2**self.steps
+        first_bias = 1 - self.beta1**t
+        second_bias = 1 - self.beta2**t
         return np.array(
             [
                 self.beta1,
@@ -114,7 +115,13 @@ class Adam:
             ]
         )
 
-    def _require_same_leaves(self, parameters: list[np.ndarray]) -> None:
+    def _moments(
+        self, parameters: list[np.ndarray]
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return both moments: zeros before step one, then those of this model."""
+        if not self.steps:
+            first = [np.zeros(p.shape, p.dtype) for p in parameters]
+            return first, [np.zeros_like(m) for m in first]
         seen = [(m.shape, m.dtype) for m in self.first_moments]
         given = [(p.shape, p.dtype) for p in parameters]
         if seen != given:
@@ -123,6 +130,7 @@ class Adam:
                 f"the model has {[s for s, _ in given]}, or another dtype; moments "
                 "belong to one model: make a new Adam for this one"
             )
+        return self.first_moments, self.second_moments
 
 
 def reference_adapt(theta, g, m, v, t, *, learning_rate, beta1, beta2, epsilon):
@@ -154,9 +162,40 @@ def adapt(theta, g, m, v, coefficients):
 
 
 @kernel
-def count_overflows(g):
-    """Count the entries whose square is nan or infinite."""
+def is_bounded(theta, g, m, v, coefficients):
+    """Return whether `adapt` overflows nowhere, by a bound that is cheap to look at.
+
+    With sqrt(v_hat) >= 0 it needs neither root nor division: |theta_new| is at most
+    |theta| + eta (1 + 1 / epsilon) |m_hat|, and a factor two covers the rounding.
+    """
+    beta1, one_minus_beta1 = coefficients[0], coefficients[1]
+    beta2, one_minus_beta2 = coefficients[2], coefficients[3]
+    rate, correction, epsilon = coefficients[4], coefficients[5], coefficients[6]
+    reach = rate + rate / epsilon
     count = 0
-    for i in range(g.size):
-        count += not np.isfinite(g[i] * g[i])
+    for i in range(theta.size):
+        first = beta1 * m[i] + one_minus_beta1 * g[i]
+        second = beta2 * v[i] + one_minus_beta2 * (g[i] * g[i])
+        bound = abs(theta[i]) + (reach + reach) * abs(first)
+        count += not np.isfinite(bound + second * correction)
+    return count == 0
+
+
+@kernel
+def count_overflows(theta, g, m, v, coefficients):
+    """Count the entries of which `adapt` would make theta or v nan or infinite.
+
+    v is looked at as `adapt` uses it, with its bias corrected: an infinite one would
+    hide in the denominator, where it stops theta.
+    """
+    beta1, one_minus_beta1 = coefficients[0], coefficients[1]
+    beta2, one_minus_beta2 = coefficients[2], coefficients[3]
+    rate, correction, epsilon = coefficients[4], coefficients[5], coefficients[6]
+    count = 0
+    for i in range(theta.size):
+        first = beta1 * m[i] + one_minus_beta1 * g[i]
+        second = beta2 * v[i] + one_minus_beta2 * (g[i] * g[i])
+        corrected = second * correction
+        moved = theta[i] - rate * first / (np.sqrt(corrected) + epsilon)
+        count += not (np.isfinite(moved) & np.isfinite(corrected))
     return count

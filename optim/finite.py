@@ -9,7 +9,7 @@ import math
 
 
 class NonFiniteError(FloatingPointError):
-    """A loss, metric or gradient is nan or infinite; no parameter has been changed."""
+    """A number is nan or infinite, or would be; no parameter has been changed."""
 
 
 def require_finite(name: str, value: float) -> None:

@@ -40,7 +40,7 @@ class Info:
 class History(dict[str, list[float]]):
     """The metrics of a run: name -> one number a step.
 
-    interrupted : whether Ctrl-C ended the run before its last step
+    interrupted : whether Ctrl-C came during the run, be it in its last step
     """
 
     interrupted: bool = False

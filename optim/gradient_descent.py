@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from optim.leaves import paired_leaves, ravel, require_none, store
+from optim.leaves import paired_leaves, ravel, require_none, require_rate, store
 from samplers.kernel import kernel
 
 
@@ -39,9 +39,10 @@ class SGD:
         """Move every array of the model in place.
 
         Raises NonFiniteError, before any array is touched, if an entry would become
-        nan or infinite, and what `paired_leaves` raises.
+        nan or infinite, and what `paired_leaves` and `require_rate` raise.
         """
         parameters, gradients = paired_leaves(model, gradient)
+        require_rate(self.learning_rate, parameters)
         thetas, cotangents = ravel(parameters), ravel(gradients)
         rate = np.array([self.learning_rate])
         for leaf, theta in enumerate(thetas):

@@ -6,36 +6,36 @@ arrays may be reassigned, loaded or copied between two steps.
 """
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from autodiff import tree_leaves, tree_paths
+from autodiff.pytree import collect, is_floating
 from optim.finite import NonFiniteError
 
 
 def paired_leaves(
     model: Any, gradient: Any
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Return the leaves of the model and of its gradient, in the same order.
+    """Return the leaves of the model and of its gradient, paired by their paths.
 
     Raises
     ------
     ValueError
-        if the two hold different numbers of arrays, or arrays of different shapes, or
-        if an array of the model is read-only.
+        if the model has no leaf, or one array at two leaves, or a read-only one; if the
+        gradient has leaves at other paths, or of other shapes.
     TypeError
         if a leaf of the model is not an array of float32 or float64, or if the
         gradient of a leaf has another dtype.
     """
-    parameters = tree_leaves(model)
-    gradients = [np.asarray(g) for g in tree_leaves(gradient)]
-    if len(parameters) != len(gradients):
-        raise ValueError(
-            f"the model has {len(parameters)} leaves and the gradient "
-            f"{len(gradients)}; a step needs one for each: give "
-            "step(model, grad(loss)(model, ...)), both for the same model"
-        )
+    # tree_paths and tree_leaves together, in one walk: this runs at every step.
+    ours = collect(model, is_floating, "", [])
+    theirs = collect(gradient, is_floating, "", [])
+    _require_same_paths([path for path, _ in ours], [path for path, _ in theirs])
+    parameters = [p for _, p in ours]
+    gradients = [np.asarray(g) for _, g in theirs]
     for leaf, (p, g) in enumerate(zip(parameters, gradients, strict=True)):
         if not isinstance(p, np.ndarray) or p.dtype not in (np.float32, np.float64):
             kind = getattr(p, "dtype", type(p).__name__)
@@ -59,7 +59,38 @@ def paired_leaves(
                 "would change the precision: compute the gradient in the model's "
                 f"dtype, or write gradient.astype(np.{p.dtype})"
             )
+    _require_distinct(model, parameters)
     return parameters, gradients
+
+
+def _require_same_paths(ours: list[str], theirs: list[str]) -> None:
+    if not ours:
+        raise ValueError(
+            "the model holds no floating-point array, so there is nothing to train; "
+            "parameters are arrays of float32 or float64: write "
+            "array.astype(np.float64)"
+        )
+    if ours != theirs:
+        one, other = next(p for p in zip_longest(ours, theirs) if p[0] != p[1])
+        has = "no more leaves" if one is None else f"model{one}"
+        needs = "none" if other is None else f"gradient{other}"
+        raise ValueError(
+            f"the gradient is not that of this model: where the model has {has} the "
+            f"gradient has {needs}; give step(model, grad(loss)(model, ...)), both for "
+            "the same model"
+        )
+
+
+def _require_distinct(model: Any, parameters: list[np.ndarray]) -> None:
+    seen: dict[int, int] = {}
+    for leaf, parameter in enumerate(parameters):
+        first = seen.setdefault(id(parameter), leaf)
+        if first != leaf:
+            raise ValueError(
+                f"{name(model, first)} and {name(model, leaf)} are one array, which "
+                "a step would move twice: put a copy in the model, array.copy(), "
+                "or keep it at one leaf and use it from there"
+            )
 
 
 def ravel(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -77,6 +108,16 @@ def store(vectors: Sequence[np.ndarray], arrays: Sequence[np.ndarray]) -> None:
 def name(model: Any, leaf: int) -> str:
     """Return where a leaf is, as one would write it: model.layers[0].weights."""
     return f"model{tree_paths(model)[leaf]}"
+
+
+def require_rate(learning_rate: float, parameters: Sequence[np.ndarray]) -> None:
+    """Raise ValueError if the rate is zero once it is rounded to a leaf's dtype."""
+    for dtype in {p.dtype for p in parameters}:
+        if dtype.type(learning_rate) == 0:
+            raise ValueError(
+                f"learning_rate is {learning_rate}, which is zero in {dtype}: no "
+                "parameter would ever move. Raise it, or write the model in float64"
+            )
 
 
 def require_none(count: int, what: str, model: Any, leaf: int) -> None:

@@ -95,7 +95,6 @@ def run(seed: int, size: str) -> Result:
                 "gradient against complex steps, worst relative error",
                 worst,
                 at_most=1e-14,
-                tolerance=1e-14,
                 reference=EPS,
                 source="eps, the spacing of floating-point numbers at 1",
             ),

@@ -48,21 +48,37 @@ def picture(series):
 
 
 class Laboratory:
-    """Writes the module of the experiment "a-fake", and reads which runs it made."""
+    """Writes the modules of "a-fake" and "b-fake", and reads which runs they made."""
 
     def __init__(self, folder):
         self.folder = folder
 
-    def write(self, value="0.8", hook="pass"):
-        """Write the module anew and forget the former one."""
+    def write(self, value="0.8", hook="pass", name="a_fake"):
+        """Write a module anew and forget the former one."""
         text = FAKE.replace("VALUE", value).replace("HOOK", hook)
-        (self.folder / "a_fake.py").write_text(text)
-        sys.modules.pop("benchmarks.experiments.a_fake", None)
+        self.module(name).write_text(text)
+        self.forget(name)
+
+    def edit(self, old, new, name="a_fake"):
+        """Replace a part of a module, which must have it."""
+        text = self.module(name).read_text()
+        assert old in text
+        self.module(name).write_text(text.replace(old, new))
+        self.forget(name)
+
+    def module(self, name):
+        """The file of a module."""
+        return self.folder / f"{name}.py"
+
+    def forget(self, name):
+        """Let the next import read the file."""
+        sys.modules.pop(f"benchmarks.experiments.{name}", None)
 
     @property
     def runs(self):
         """The runs that were started, as a list of size-seed."""
-        return (self.folder / "log.txt").read_text().split()
+        log = self.folder / "log.txt"
+        return log.read_text().split() if log.exists() else []
 
 
 @pytest.fixture
@@ -76,4 +92,5 @@ def laboratory(tmp_path, monkeypatch):
     laboratory = Laboratory(folder)
     laboratory.write()
     yield laboratory
-    sys.modules.pop("benchmarks.experiments.a_fake", None)
+    laboratory.forget("a_fake")
+    laboratory.forget("b_fake")

@@ -2,13 +2,15 @@
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
-from benchmarks import experiment
+from benchmarks import experiment, readme
 from benchmarks.__main__ import main
 from benchmarks.progress import Progress
 
@@ -54,6 +56,7 @@ def test_an_unknown_name_is_a_usage_error_that_lists_the_names(
         (["run"], "NAME"),
         (["report", "--seed", "-1"], "a seed is 0, 1, 2"),
         (["report", "--full", "--seed", "1"], "--full has its own seeds"),
+        (["report", "--full", "--output", "x"], "--full writes its records to"),
     ],
 )
 def test_a_wrong_command_line_exits_with_2(laboratory, capsys, command, message):
@@ -61,6 +64,32 @@ def test_a_wrong_command_line_exits_with_2(laboratory, capsys, command, message)
         main(command)
     assert stopped.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["run", "a-fake"], ["report"]])
+def test_an_output_that_cannot_be_made_is_a_usage_error_before_any_run(
+    laboratory, tmp_path, capsys, command
+):
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as stopped:
+        main([*command, "--output", str(tmp_path / "file" / "folder")])
+    assert stopped.value.code == 2
+    assert "nothing can be written to --output" in capsys.readouterr().err
+    assert not laboratory.runs
+
+
+def test_an_output_that_cannot_be_written_is_a_usage_error_before_any_run(
+    laboratory, tmp_path, capsys, monkeypatch
+):
+    def refuse(dir):
+        raise PermissionError(f"no file in {dir}")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(SystemExit) as stopped:
+        main(["report", "--output", str(tmp_path)])
+    assert stopped.value.code == 2
+    assert f"no file in {tmp_path}" in capsys.readouterr().err
+    assert not laboratory.runs
 
 
 def test_help_shows_the_defaults(capsys):
@@ -97,6 +126,19 @@ def test_an_interrupt_exits_with_130(laboratory, tmp_path, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert re.fullmatch(r"a-fake: stopped after \d\.\d s", lines[0])
     assert lines[1] == "interrupted"
+
+
+def test_an_interrupt_of_the_imports_exits_with_130(tmp_path):
+    (tmp_path / "matplotlib.py").write_text("raise KeyboardInterrupt")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "list"],
+        cwd=readme.ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_the_module_runs_as_a_program(tmp_path):

@@ -50,6 +50,11 @@ def test_a_shipped_record_meets_its_criteria_and_has_its_picture(name):
     assert (record.FOLDER / f"{name}.png").exists()
 
 
+@pytest.mark.parametrize("name", experiment.names())
+def test_the_recorded_quick_run_kept_to_its_budget(name):
+    assert record.read(name)["quick_seconds"] <= experiment.load(name).BUDGET
+
+
 def test_the_hand_written_loss_of_digits_mlp_is_the_trained_one():
     module = experiment.load("digits-mlp")
     model = MLP.create((64, 128, 10), activation="tanh", rng=0)

@@ -78,6 +78,12 @@ def test_a_full_run_that_is_not_finite_stops_the_recording(laboratory):
     assert record.read("a-fake") is None
 
 
+def test_a_full_run_without_a_result_stops_the_recording(laboratory):
+    laboratory.write(hook="return None")
+    with pytest.raises(TypeError, match="run must return a Result, not NoneType"):
+        full()
+
+
 def test_a_quick_run_that_reproduces_its_record_is_ok(laboratory, tmp_path):
     full()
     code, metric, page = report(tmp_path)
@@ -163,6 +169,12 @@ def test_the_hash_covers_what_is_imported_and_not_the_folder(laboratory, tmp_pat
 def test_the_hash_follows_imports_through_the_packages():
     modules = closure("data.digits") | closure("data")
     assert set(modules) == {"data", "data.digits"}
+
+
+def test_the_hash_follows_modules_that_are_loaded_by_name(laboratory):
+    assert "autodiff.rules_special" in closure("autodiff.table")
+    laboratory.write(hook="importlib.import_module('optim.adam', None)")
+    assert "optim.adam" in closure("benchmarks.experiments.a_fake")
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):

@@ -14,6 +14,15 @@ from models import (
 PRECISIONS = [np.float32, np.float64]
 
 
+NOT_FLOATING = [
+    (np.zeros((6, 4), np.uint8), "uint8 array"),
+    (np.zeros((6, 4), np.float16), "float16 array"),
+    (np.zeros((6, 4), complex), "complex128 array"),
+    ([[0.0, 1.0]], "list"),
+    (1.0, "float"),
+]
+
+
 def classification(seed=0, n=6, classes=4):
     rng = np.random.default_rng(seed)
     return 3 * rng.standard_normal((n, classes)), rng.integers(0, classes, n)
@@ -161,6 +170,9 @@ def test_errors_of_labels(loss):
             loss(z, bad)
     with pytest.raises(TypeError, match="are a list"):
         loss(z, list(y))
+    for bad, kind in NOT_FLOATING:
+        with pytest.raises(TypeError, match=f"logits must be .* got a {kind}"):
+            loss(bad, y)
     for bad in (y[:5], y[:, np.newaxis], np.eye(4, dtype=int)[y]):
         with pytest.raises(ValueError, match=r"one label a row, of shape \(6,\)"):
             loss(z, bad)
@@ -181,12 +193,15 @@ def test_labels_are_checked_under_grad_too():
 @pytest.mark.parametrize("loss", [binary_cross_entropy, mean_squared_error])
 def test_errors_of_targets(loss):
     z, t = images()
-    for bad in (t[:, :1], t[0], list(t)):
+    for bad, kind in NOT_FLOATING:
+        for pair in ((bad, t), (z, bad), (bad, bad)):
+            with pytest.raises(TypeError, match=rf"got a {kind}.*, np\.float64\)"):
+                loss(*pair)
+    for bad in (t[:, :1], t[0]):
         with pytest.raises(ValueError, match="broadcasting would average"):
             loss(z, bad)
-    for bad in (t.astype(np.float32), t > 0.5):
-        with pytest.raises(TypeError, match=r"\.astype\(np\.float64\)"):
-            loss(z, bad)
+    with pytest.raises(TypeError, match=r"\.astype\(np\.float64\)"):
+        loss(z, t.astype(np.float32))
     with pytest.raises(ValueError, match="the mean over no number"):
         loss(z[:0], t[:0])
 

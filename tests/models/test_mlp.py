@@ -149,6 +149,22 @@ def test_errors_of_the_parts():
         ValueError, match="no initializer 'lecun'; the names are glorot"
     ):
         Dense.create(4, 3, initializer="lecun", rng=0)
+    for name in (["relu"], None, np.tanh):
+        with pytest.raises(ValueError, match="there is no activation"):
+            Dense(W, b, name)
+    for sizes in ((64, 10), (64, 32, 10)):
+        with pytest.raises(ValueError, match="no activation 'junk'"):
+            MLP.create(sizes, activation="junk", rng=0)
+    for kind in (int, np.float16, complex):
+        given = f"got a {np.dtype(kind)} array"
+        with pytest.raises(TypeError, match=f"weights must be .* {given}"):
+            Dense(W.astype(kind), b)
+        with pytest.raises(TypeError, match=f"bias must be .* {given}"):
+            Dense(W, b.astype(kind))
+    with pytest.raises(TypeError, match=r"weights must be .* got a list"):
+        Dense(W.tolist(), b)
+    with pytest.raises(TypeError, match=r"bias must be .* got a float"):
+        Dense(W, 0.0)
     for bad in (np.zeros(4), np.zeros((1, 3))):
         with pytest.raises(ValueError, match=r"must be \(n_in, n_out\)"):
             Dense(W, bad)
@@ -162,5 +178,8 @@ def test_errors_of_the_parts():
         ValueError, match="layer 0 returns 3 numbers and layer 1 takes 4"
     ):
         MLP([Dense(W, b), Dense(W, b)])
+    single = Dense.create(3, 2, rng=0, dtype=np.float32)
+    with pytest.raises(TypeError, match="layer 0 is float64 and layer 1 is float32"):
+        MLP([Dense(W, b), single])
     with pytest.raises(ValueError, match="name no layer"):
         MLP.create((64,), rng=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from optim import Adam, NonFiniteError
-from optim.adam import reference_adapt
+from optim.adam import adapt, count_overflows, is_bounded, reference_adapt
 
 SETTINGS = {"learning_rate": 0.1, "beta1": 0.5, "beta2": 0.75, "epsilon": 1.0}
 
@@ -78,11 +78,43 @@ def test_the_kernel_equals_the_plain_lines(dtype):
 @np.errstate(over="ignore")  # an undecorated kernel warns before the error comes
 def test_a_gradient_whose_square_overflows_is_refused():
     model, optimizer = [np.ones(4, np.float32)], Adam()
-    with pytest.raises(NonFiniteError, match=r"model\[0\]: the squared .* 1 of 4"):
+    with pytest.raises(NonFiniteError, match=r"model\[0\]: .* squared .* 1 of 4"):
         optimizer.step(model, [np.array([1, 2e19, 1, 1], np.float32)])
     assert np.array_equal(model[0], np.ones(4))
     optimizer.step(model, [np.array([1, 1e19, 1, 1], np.float32)])
     assert np.all(model[0] < 1)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def test_a_rate_that_its_bias_makes_infinite_is_refused():
+    model, optimizer = [np.ones(2)], Adam(1.7e308)
+    with pytest.raises(NonFiniteError, match=r"model\[0\]: the updated .* in 2 of 2"):
+        optimizer.step(model, [np.ones(2)])
+    assert np.array_equal(model[0], np.ones(2))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@np.errstate(all="ignore")
+def test_overflows_are_counted_before_they_happen(dtype):
+    # Exponents up to the limit of the dtype, so that each outcome is met many times.
+    rng, outcomes, n = np.random.default_rng(3), [], 3
+    top = np.log10(float(np.finfo(dtype).max))
+    for _ in range(3000):
+        exponents = rng.uniform(0, 1, 6) * [1, 0.5, 1, 1, 1, -0.9] * top
+        theta, g, m, v = (
+            (10**e * rng.uniform(0.5, 1, n)).astype(dtype) for e in exponents[:4]
+        )
+        rate, epsilon = 10.0 ** exponents[4:]
+        numbers = np.array([0.9, 0.1, 0.99, 0.01, rate, 2, epsilon], dtype)
+        bounded = is_bounded(theta, g, m, v, numbers)
+        count = count_overflows(theta, g, m, v, numbers)
+        adapt(theta, g, m, v, numbers)
+        lost = ~np.isfinite(theta) | ~np.isfinite(v * numbers[5])
+        assert count == lost.sum()
+        assert not (bounded and count)
+        outcomes.append((bool(bounded), bool(count)))
+    assert min(map(outcomes.count, set(outcomes))) > 100
+    assert len(set(outcomes)) == 3
 
 
 def test_a_gradient_of_zero_moves_nothing():

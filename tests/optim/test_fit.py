@@ -85,6 +85,17 @@ def test_ctrl_c_waits_for_the_end_of_the_step():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_ctrl_c_in_the_last_step_is_told_too():
+    def step(state, batch, rng):
+        if state == 2:
+            signal.raise_signal(signal.SIGINT)
+        return state + 1, {"loss": 0.0}
+
+    state, history = fit(step, 0, numbers(), steps=3, rng=0)
+    assert state == 3
+    assert history.interrupted is True
+
+
 def test_a_second_ctrl_c_does_not_wait():
     def step(state, batch, rng):
         signal.raise_signal(signal.SIGINT)

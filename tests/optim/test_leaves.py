@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from autodiff import tree_leaves
 from optim import SGD, Adam, NonFiniteError
 
 OPTIMIZERS = [lambda: SGD(0.1), Adam]
@@ -56,11 +57,14 @@ def test_any_tree_of_arrays_is_a_model(make_optimizer):
         return {"a": [make_pair(seed=seed), point], "b": (empty, rng.random((2, 2, 2)))}
 
     model, gradient, optimizer = tree(0), tree(1), make_optimizer()
-    point, cube = model["a"][1].copy(), model["b"][1].copy()
+    leaves, gradients = tree_leaves(model), tree_leaves(gradient)
+    alone = [leaf.copy() for leaf in leaves]
     optimizer.step(model, gradient)
-    assert model["a"][1] == pytest.approx(point, abs=1)
-    assert model["a"][1] != point
-    assert np.all(model["b"][1] < cube)
+    for leaf, array, g in zip(leaves, alone, gradients, strict=True):
+        before = array.copy()
+        make_optimizer().step([array], [g])
+        assert np.array_equal(leaf, array)
+        assert np.all(array != before)
 
 
 LAYOUTS = {
@@ -103,6 +107,7 @@ BAD = [np.nan, np.inf, -np.inf]
 
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@np.errstate(invalid="ignore")  # an undecorated kernel warns of inf / inf
 def test_a_gradient_that_is_not_finite_touches_nothing(make_optimizer, bad, dtype):
     model, optimizer = make_pair(dtype), make_optimizer()
     optimizer.step(model, make_pair(dtype, 1))
@@ -112,6 +117,44 @@ def test_a_gradient_that_is_not_finite_touches_nothing(make_optimizer, bad, dtyp
     with pytest.raises(NonFiniteError, match=r"model\.second: .* in 1 of 5"):
         optimizer.step(model, gradient)
     assert before == (model.first.tobytes(), model.second.tobytes(), slots(optimizer))
+
+
+@pytest.mark.parametrize("make", [SGD, Adam])
+@pytest.mark.parametrize(
+    ("dtype", "parameter", "rate"),
+    [
+        (np.float64, -1.79e308, 1e307),
+        (np.float32, -3.4e38, 1e37),
+        (np.float64, np.nan, 0.1),
+        (np.float32, np.nan, 0.1),
+        (np.float64, np.inf, 0.1),
+        (np.float32, -np.inf, 0.1),
+    ],
+)
+@np.errstate(over="ignore", invalid="ignore")
+def test_a_parameter_that_would_not_be_finite_touches_nothing(
+    make, dtype, parameter, rate
+):
+    model, optimizer = make_pair(dtype), make(rate)
+    model.first[...] = 0
+    model.second[3] = parameter
+    gradient = Pair(np.zeros((3, 4), dtype), np.zeros(5, dtype))
+    gradient.second[3] = 1
+    before = (model.first.tobytes(), model.second.tobytes(), slots(optimizer))
+    with pytest.raises(NonFiniteError, match=r"model\.second: the updated"):
+        optimizer.step(model, gradient)
+    assert before == (model.first.tobytes(), model.second.tobytes(), slots(optimizer))
+
+
+@pytest.mark.parametrize("make", [SGD, Adam])
+def test_a_rate_that_rounds_to_zero_is_refused(make):
+    model = [np.ones(2), np.ones(2, np.float32)]
+    with pytest.raises(ValueError, match=r"learning_rate is 1e-60, .* zero in float32"):
+        make(1e-60).step(model, [np.ones(2), np.ones(2, np.float32)])
+    assert np.array_equal(model, np.ones((2, 2)))
+    double = [np.zeros(2)]
+    make(1e-60).step(double, [np.ones(2)])
+    assert double[0] == pytest.approx(-1e-60, rel=1e-7, abs=0)
 
 
 def slots(optimizer):
@@ -140,8 +183,24 @@ def test_errors_of_a_gradient_that_does_not_fit(make_optimizer):
     def step(gradient, model=None):
         make_optimizer().step(model or make_pair(), gradient)
 
-    with pytest.raises(ValueError, match="2 leaves and the gradient 1"):
+    with pytest.raises(
+        ValueError, match=r"has model\.first the gradient has gradient\[0\]"
+    ):
         step([np.zeros((3, 4))])
+    a, b, c = np.zeros((3, 2))
+    for names, message in (
+        ("bc", r"model\['a'\] the gradient has gradient\['b'\]"),
+        ("ba", r"model\['a'\] the gradient has gradient\['b'\]"),
+        ("a", r"model\['b'\] the gradient has none"),
+        ("abc", r"no more leaves the gradient has gradient\['c'\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            step({key: np.ones(2) for key in names}, {"a": a, "b": b})
+    for empty in ([np.arange(3)], Pair(3, None), ()):
+        with pytest.raises(ValueError, match="no floating-point array"):
+            make_optimizer().step(empty, empty)
+    with pytest.raises(ValueError, match=r"model\[0\] and model\[2\] are one array"):
+        step([np.ones(2)] * 3, [c, b, c])
     with pytest.raises(ValueError, match=r"model\.second has shape \(5,\) and its"):
         step(Pair(np.zeros((3, 4)), np.zeros(6)))
     with pytest.raises(
