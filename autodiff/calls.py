@@ -10,7 +10,7 @@ from functools import wraps
 from inspect import signature
 from operator import itemgetter
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -56,11 +56,13 @@ def operands(tape: Tape, args: Sequence) -> list:
     ]
 
 
-class Spec(NamedTuple):
+class Spec:
     """What a linear rule may know of the array in which it is linear."""
 
-    shape: tuple
-    dtype: np.dtype
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, x: Any):
+        self.shape, self.dtype = x.shape, x.dtype
 
 
 class Parameters:

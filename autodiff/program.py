@@ -40,7 +40,8 @@ class Program(Tape):
             items = [
                 self.write(x, getitem, (whole, i), {}) for i, x in enumerate(value)
             ]
-            return type(value)(items)
+            named = hasattr(value, "_fields")
+            return type(value)(*items) if named else type(value)(items)
         value = (
             np.asarray(value)[()] if isinstance(value, (bool, int, float)) else value
         )

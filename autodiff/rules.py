@@ -86,18 +86,17 @@ def linear(function, *transposes):
 
     The function is its own push-forward. transposes : for each array argument the
     pull-back (g, x, ...) -> J^T g, with the function's further parameters: lambda g, x,
-    axis: ... By linearity the value of x cannot matter: it is a Spec, shape and dtype.
+    axis: ... By linearity x's value cannot matter: for x comes a Spec (shape, dtype).
     Sums over broadcast axes are left to the engine.
     """
+    function = dispatching(function)
 
-    def push(t, slot, shape, y, args, kwargs):
+    def push(t, slot, shape, like, args, kwargs):
         return function(*args[:slot], t, *args[slot + 1 :], **kwargs)
 
     def save(slot, values, y):
-        x = Spec(values[slot].shape, values[slot].dtype)
-        return [*values[:slot], x, *values[slot + 1 :]]
+        return [*values[:slot], Spec(values[slot]), *values[slot + 1 :]]
 
-    function = dispatching(function)
     return register(function, transposes, push, save, skip=1 + len(transposes))
 
 
@@ -113,11 +112,11 @@ def rule(function, *pullbacks):
     """
     uses_y = [list(signature(p).parameters)[1:2] == ["y"] for p in pullbacks]
 
-    def push(t, slot, shape, y, args, kwargs):
+    def push(t, slot, shape, like, args, kwargs):
         def share(g):
             return pull(function, pullbacks[slot], g, shape, args, kwargs)
 
-        back = Run(share, [np.zeros(*y)])
+        back = Run(share, [np.zeros(*like)])
         return back.pull_back([t])[0]
 
     def save(slot, values, y):
@@ -131,7 +130,7 @@ def register(function, pullbacks, push, save, skip):
     """The rule of a function: its arrays first, then what it takes beside them."""
     n, accepted = len(pullbacks), Parameters(pullbacks[0], skip)
 
-    def pull_slot(g, slot, shape, y, args, kwargs):
+    def pull_slot(g, slot, shape, like, args, kwargs):
         return pull(function, pullbacks[slot], g, shape, args, kwargs)
 
     def record(tape, args, kwargs):
@@ -139,11 +138,12 @@ def register(function, pullbacks, push, save, skip):
         values = operands(tape, args[:n]) + list(args[n:])
         y = function(*values, **kwargs)
         edges = []
+        like = y.shape, y.dtype
         for slot, x in enumerate(args[:n]):
             if type(x) is Tensor and x.tape is tape:
-                calls.check_dtype(function, x.dtype, y.dtype)
-                like = y.shape, y.dtype
-                saved = slot, x.shape, like, save(slot, values, y), kwargs
+                value = values[slot]
+                calls.check_dtype(function, value.dtype, y.dtype)
+                saved = slot, value.shape, like, save(slot, values, y), kwargs
                 edges.append((x.index, pull_slot, push, saved))
         return Tensor(y, tape, tape.record(edges))
 

@@ -22,7 +22,8 @@ def scatter(parts, shape, indices):
     x = np.zeros(shape, parts[0].dtype)
     for part, index in zip(parts, indices, strict=True):
         entries = index if isinstance(index, tuple) else (index,)
-        if any(np.ndim(i) and np.asarray(i).dtype.kind != "b" for i in entries):
+        arrays = [np.asarray(i) for i in entries if isinstance(i, (list, np.ndarray))]
+        if any(i.dtype.kind != "b" for i in arrays):  # an entry may be named twice
             np.add.at(x, index, part)
         else:
             x[index] += part

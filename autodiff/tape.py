@@ -2,21 +2,21 @@
 
 Five words carry the explanation.
 
-value       an array, the result of one operation.
+value       an array: an input, or the result of one operation.
 tape        the list of operations in the order in which they ran: an entry is a
             list of edges, one for each operand that a derivative can reach.
 cotangent   the derivative of the final result with respect to a value, written g;
             it has that value's shape.
 pull-back   what an operation y = f(x) makes of the cotangent of y to give its share
-            of the cotangent of x: the linear map g -> J^T g.
+            of the cotangent of x: the linear map g -> J^T g, where J = dy/dx.
 leaf        a value that is not computed, an input: an entry without edges.
 
 It is micro.py's list with arrays. An edge is (parent, pull, push, saved): where the
 operand stands, its pull-back, the push-forward t -> J t of forward mode, and what both
 need; that is where memory goes. Parents stand before children, since an operation can
-only use what exists: no recursion, no set of visited nodes, no limit of depth. A tape
-holds none of its own tensors: it is freed with the last tensor or pull-back that holds
-it.
+only use what exists, so one loop does: no recursion, no set of visited nodes, no limit
+of depth. A tape holds none of its own tensors: it is freed with the last tensor or
+pull-back that holds it.
 
 Source: A. Griewank and A. Walther (2008), Evaluating Derivatives, chapters 3 and 4.
 """
@@ -58,7 +58,7 @@ class Tape:
             cotangents[index] = g
         for index in range(max(seeds, default=-1), -1, -1):
             g, edges = cotangents[index], self.entries[index]
-            if type(g) is Parts:
+            if type(g) is Parts:  # shares not yet put together
                 g = cotangents[index] = g.whole()
             if g is not None and edges:
                 cotangents[index] = None
@@ -82,7 +82,7 @@ class Tape:
     # tensor is a tensor of the older tape. In d/dx [x * d/dy (x + y)] the younger tape
     # records x + y with one edge, to y, because x is a constant to it; x + y then runs
     # on x and the value of y, and the older tape records it with an edge to x. A sweep
-    # computes with values too, so the older tape records all that it does.
+    # computes with values too, so the older tape records what depends on it.
 
     def apply(self, function: Callable, args: tuple, kwargs: dict) -> Any:
         """Run function on operands of which this tape is the youngest."""

@@ -2,10 +2,10 @@
 
 Users write NumPy. A NumPy function that meets a tensor among its arguments hands the
 call over, by the protocols __array_ufunc__ and __array_function__ (NEP 13, NEP 18);
-operators and methods take the same door. Behind it, the youngest tape among the
-arguments runs the function by its rule (rules.py).
+operators and most methods go the same way without NumPy's help. The youngest tape
+among the arguments then runs the function by its rule (rules.py).
 
-What would lose a derivative in silence raises (refusals.py): a tensor made an array,
+Whatever would silently lose a derivative raises (refusals.py): a tensor made an array,
 number or truth value, changes in place, out=, a function without a rule, a type that
 a cotangent could not keep, a tensor that outlived its function.
 """
@@ -32,7 +32,7 @@ def youngest(args, tape=None):
 
 
 def door(function):
-    """The method of Tensor that sends function(self, ...) through the door."""
+    """The method of Tensor that hands function(self, ...) to the youngest tape."""
 
     def method(self, *others, **kwargs):
         return youngest(others, self.tape).apply(function, (self, *others), kwargs)

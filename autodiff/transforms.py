@@ -73,7 +73,7 @@ def grad(f: Callable, argnums: Argnums = 0) -> Callable:
 def jacobian(f: Callable, argnums: int = 0) -> Callable:
     """All partial derivatives of an array function of an array: y.shape + x.shape.
 
-    Row by row, backwards, unless f has more outputs than inputs.
+    By rows, backwards; with more outputs than inputs by columns, forwards.
     """
 
     @wraps(f)

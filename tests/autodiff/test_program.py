@@ -529,3 +529,11 @@ def test_a_tensor_of_a_finished_program_is_refused():
     explain(lambda x: kept.append(x) or x, draw(3))
     with pytest.raises(RuntimeError, match="after its differentiated function"):
         np.sin(kept[0])
+
+
+def test_functions_that_return_named_tuples():
+    """np.linalg.eigh has no derivative rule here, but a program may hold it."""
+    a = np.array([[2.0, 1.0], [1.0, 3.0]])
+    program = explain(lambda a: np.linalg.eigh(a).eigenvalues * 2, a)
+    assert "np.linalg.eigh(a)" in str(program)
+    np.testing.assert_allclose(program(2 * a), 4 * np.linalg.eigvalsh(a))
