@@ -28,6 +28,17 @@ def elementwise(function, *partials):
     links = [partial and calls.scaling(partial, [*names, "y"]) for partial in partials]
     function = dispatching(function)
 
+    def record_one(tape, args, kwargs):
+        if kwargs or len(args) != 1:
+            calls.refuse_call(function, args, kwargs, names)
+        x = args[0]
+        value = x.value if type(x) is Tensor else np.asarray(x)
+        y = function(value)
+        calls.check_dtype(function, value.dtype, y.dtype)
+        scale, needs = links[0]
+        edge = x.index, scale, scale, needs((value, y))
+        return Tensor(y, tape, tape.record((edge,)))
+
     def record(tape, args, kwargs):
         if kwargs or len(args) != len(links):
             calls.refuse_call(function, args, kwargs, names)
@@ -54,7 +65,7 @@ def elementwise(function, *partials):
                 edges.append((index, scale, scale, needs(values)))
         return Tensor(y, tape, tape.record(edges)) if edges else y
 
-    RULES[function] = record
+    RULES[function] = record_one if len(links) == 1 else record  # one is faster
     return function
 
 
@@ -72,13 +83,17 @@ def unbroadcast(g, shape, wide):
     return np.sum(g, axis=stretched, keepdims=True) if stretched else g
 
 
-def pull(function, pullback, g, shape, args, kwargs):
-    """The share of an argument of some shape, by the pull-back of a declared rule."""
-    g = pullback(g, *args, **kwargs)
-    if getattr(g, "shape", None) == shape:
-        return g
-    calls.check_share(function, shape, g)
-    return unbroadcast(g, shape, g.shape)
+def pulling(function, pullbacks):
+    """g -> the share of the argument in a slot, of some shape, by its pull-back."""
+
+    def pull(g, slot, shape, like, args, kwargs):
+        g = pullbacks[slot](g, *args, **kwargs)
+        if getattr(g, "shape", None) == shape:
+            return g
+        calls.check_share(function, shape, g)
+        return unbroadcast(g, shape, g.shape)
+
+    return pull
 
 
 def linear(function, *transposes):
@@ -97,7 +112,7 @@ def linear(function, *transposes):
     def save(slot, values, y):
         return [*values[:slot], Spec(values[slot]), *values[slot + 1 :]]
 
-    return register(function, transposes, push, save, skip=1 + len(transposes))
+    return register(function, transposes, push, save, 1 + len(transposes))
 
 
 bilinear = linear
@@ -110,41 +125,36 @@ def rule(function, *pullbacks):
         named y, with the function's further parameters. g -> J^T g is linear, so it has
         a pull-back of its own, the same at every g: t -> J t, the push-forward.
     """
+    function = dispatching(function)
+    pull = pulling(function, pullbacks)
     uses_y = [list(signature(p).parameters)[1:2] == ["y"] for p in pullbacks]
 
-    def push(t, slot, shape, like, args, kwargs):
-        def share(g):
-            return pull(function, pullbacks[slot], g, shape, args, kwargs)
-
-        back = Run(share, [np.zeros(*like)])
+    def push(t, slot, shape, like, *call):
+        back = Run(lambda g: pull(g, slot, shape, like, *call), [np.zeros(*like)])
         return back.pull_back([t])[0]
 
     def save(slot, values, y):
         return [y, *values] if uses_y[slot] else values
 
-    skip = 1 + len(pullbacks) + uses_y[0]
-    return register(dispatching(function), pullbacks, push, save, skip)
+    return register(function, pullbacks, push, save, 1 + len(pullbacks) + uses_y[0])
 
 
 def register(function, pullbacks, push, save, skip):
     """The rule of a function: its arrays first, then what it takes beside them."""
     n, accepted = len(pullbacks), Parameters(pullbacks[0], skip)
-
-    def pull_slot(g, slot, shape, like, args, kwargs):
-        return pull(function, pullbacks[slot], g, shape, args, kwargs)
+    pull = pulling(function, pullbacks)
 
     def record(tape, args, kwargs):
         kwargs = accepted.check(function, args[n:], kwargs, tape)
         values = operands(tape, args[:n]) + list(args[n:])
         y = function(*values, **kwargs)
-        edges = []
-        like = y.shape, y.dtype
+        like, edges = (y.shape, y.dtype), []
         for slot, x in enumerate(args[:n]):
             if type(x) is Tensor and x.tape is tape:
                 value = values[slot]
                 calls.check_dtype(function, value.dtype, y.dtype)
                 saved = slot, value.shape, like, save(slot, values, y), kwargs
-                edges.append((x.index, pull_slot, push, saved))
+                edges.append((x.index, pull, push, saved))
         return Tensor(y, tape, tape.record(edges))
 
     RULES[function] = record

@@ -13,10 +13,9 @@ leaf        a value that is not computed, an input: an entry without edges.
 
 It is micro.py's list with arrays. An edge is (parent, pull, push, saved): where the
 operand stands, its pull-back, the push-forward t -> J t of forward mode, and what both
-need; that is where memory goes. Parents stand before children, since an operation can
+need, which is where memory goes. Parents stand before children, since an operation can
 only use what exists, so one loop does: no recursion, no set of visited nodes, no limit
-of depth. A tape holds none of its own tensors: it is freed with the last tensor or
-pull-back that holds it.
+of depth. A tape holds none of its own tensors; it is freed with the last that holds it.
 
 Source: A. Griewank and A. Walther (2008), Evaluating Derivatives, chapters 3 and 4.
 """
@@ -63,8 +62,7 @@ class Tape:
             if g is not None and edges:
                 cotangents[index] = None
                 for parent, pull, _, saved in edges:
-                    share = pull(g, *saved)
-                    others = cotangents[parent]
+                    share, others = pull(g, *saved), cotangents[parent]
                     cotangents[parent] = share if others is None else add(others, share)
         return cotangents
 

@@ -1,9 +1,8 @@
 """Tensor: a value seen through one tape.
 
-Users write NumPy. A NumPy function that meets a tensor among its arguments hands the
-call over, by the protocols __array_ufunc__ and __array_function__ (NEP 13, NEP 18);
-operators and most methods go the same way without NumPy's help. The youngest tape
-among the arguments then runs the function by its rule (rules.py).
+Users write NumPy. A NumPy function that meets a tensor hands the call over (protocols
+__array_ufunc__, __array_function__: NEP 13, 18); operators and methods go there without
+NumPy's help. The youngest tape among the arguments runs it by its rule (rules.py).
 
 Whatever would silently lose a derivative raises (refusals.py): a tensor made an array,
 number or truth value, changes in place, out=, a function without a rule, a type that
@@ -16,8 +15,6 @@ import numpy as np
 
 from autodiff import refusals
 from autodiff.tape import Tape
-
-NO_KEYWORDS: dict = {}
 
 
 def youngest(args, tape=None):
@@ -48,7 +45,7 @@ def operator(function, flip=False):
         if type(other) is Tensor and other.tape is not tape:
             tape = youngest((other,), tape)
         args = (other, self) if flip else (self, other)
-        return tape.apply(function, args, NO_KEYWORDS)
+        return tape.apply(function, args, {})
 
     return method
 
