@@ -56,6 +56,25 @@ def operands(tape: Tape, args: Sequence) -> list:
     ]
 
 
+def recorded(
+    function: Callable,
+    tape: Tape,
+    y: Any,
+    arrays: Sequence,
+    pull: Callable,
+    push: Callable,
+    saved: Callable,
+) -> Tensor:
+    """y = function of any number of arrays as a tensor: an edge for each variable,
+    by one pull and push for all, with saved(slot) to tell them apart."""
+    edges = []
+    for slot, x in enumerate(arrays):
+        if type(x) is Tensor and x.tape is tape:
+            check_dtype(function, x.value.dtype, y.dtype)
+            edges.append((x.index, pull, push, saved(slot)))
+    return Tensor(y, tape, tape.record(edges))
+
+
 class Spec:
     """What a linear rule may know of the array in which it is linear."""
 

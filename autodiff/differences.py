@@ -35,16 +35,17 @@ class Comparison:
         A kink within a stencil can give a small bound on a wrong number. The finest
         is believed, and a coarser one only if it agrees with what is believed.
         """
-        self.numeric, self.bound = self.romberg(0.125)
-        self.error = abs(self.numeric - self.analytic)
+        self.numeric, self.bound = coarse = self.romberg(0.125)
         if self.bound > wanted or self.error > wanted:
             believed = [self.romberg(2.0**-23)]
-            for h0 in (2.0**-13, 0.125):
-                numeric, bound = self.romberg(h0)
+            for numeric, bound in (self.romberg(2.0**-13), coarse):
                 if all(abs(numeric - x) <= 10 * (bound + b) for x, b in believed):
                     believed.append((numeric, bound))
             self.numeric, self.bound = min(believed, key=lambda pair: pair[1])
-            self.error = abs(self.numeric - self.analytic)
+
+    @property
+    def error(self) -> float:
+        return abs(self.numeric - self.analytic)
 
     def outputs(self, h: float) -> list:
         moved = [x + h * u for x, u in zip(self.leaves, self.u, strict=True)]

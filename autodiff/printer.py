@@ -239,7 +239,7 @@ def is_transpose(function: Callable, args: tuple, kwargs: dict) -> bool:
 
 
 def tensors_in(x: Any) -> list[Tensor]:
-    """The tensors among the arguments of a call, containers and slices searched."""
+    """The tensors among the arguments of a call, containers searched."""
     if type(x) is Tensor:
         return [x]
     if isinstance(x, dict):

@@ -60,14 +60,17 @@ def children(tree: Any) -> list[tuple[Any, Any]]:
     return [(name, value) for name, value in pairs if type(value) is not float]
 
 
-def collect(tree: Any, is_leaf: Callable, path: str, found: list) -> list:
-    """Append (path, leaf) for every leaf, in order; a path is like layers[0].bias."""
+def collect(tree: Any, is_leaf: Callable, path: str | None, found: list) -> list:
+    """Append (path, leaf) for every leaf, in order; with path None, no paths."""
     if is_leaf(tree) or type(tree) is float:
         found.append((path, tree))
     else:
         for key, subtree in children(tree):
-            step = f".{key}" if field_names(tree.__class__) else f"[{key!r}]"
-            collect(subtree, is_leaf, path + step, found)
+            inside = path
+            if path is not None:
+                is_field = field_names(tree.__class__)
+                inside = path + (f".{key}" if is_field else f"[{key!r}]")
+            collect(subtree, is_leaf, inside, found)
     return found
 
 
@@ -109,7 +112,12 @@ def tree_leaves(tree: Any, is_leaf=is_floating) -> list:
     >>> tree_leaves({"a": np.zeros(2), "n": 3, "b": [1.0]})
     [array([0., 0.]), 1.0]
     """
-    return [leaf for _, leaf in collect(tree, is_leaf, "", [])]
+    return [leaf for _, leaf in collect(tree, is_leaf, None, [])]
+
+
+def tree_items(tree: Any, is_leaf=is_floating) -> list[tuple[str, Any]]:
+    """(path, leaf) for every leaf, in order; a path is like layers[0].bias."""
+    return collect(tree, is_leaf, "", [])
 
 
 def tree_paths(tree: Any, is_leaf=is_floating) -> list[str]:
@@ -118,7 +126,17 @@ def tree_paths(tree: Any, is_leaf=is_floating) -> list[str]:
     >>> tree_paths([np.zeros(2), {"b": np.ones(1)}])
     ['[0]', "[1]['b']"]
     """
-    return [path for path, _ in collect(tree, is_leaf, "", [])]
+    return [path for path, _ in tree_items(tree, is_leaf)]
+
+
+def repeated(leaves: list) -> tuple[int, int] | None:
+    """The positions of the first array that is a leaf twice, or None."""
+    seen: dict[int, int] = {}
+    for position, leaf in enumerate(leaves):
+        first = seen.setdefault(id(leaf), position)
+        if first != position and isinstance(leaf, np.ndarray):
+            return first, position
+    return None
 
 
 def tree_map(f: Callable, tree: Any, *rest: Any) -> Any:

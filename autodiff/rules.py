@@ -112,7 +112,8 @@ def linear(function, *transposes):
     def save(slot, values, y):
         return [*values[:slot], Spec(values[slot]), *values[slot + 1 :]]
 
-    return register(function, transposes, push, save, 1 + len(transposes))
+    pull = pulling(function, transposes)
+    return register(function, pull, push, save, transposes, 1 + len(transposes))
 
 
 bilinear = linear
@@ -136,26 +137,24 @@ def rule(function, *pullbacks):
     def save(slot, values, y):
         return [y, *values] if uses_y[slot] else values
 
-    return register(function, pullbacks, push, save, 1 + len(pullbacks) + uses_y[0])
+    skip = 1 + len(pullbacks) + uses_y[0]
+    return register(function, pull, push, save, pullbacks, skip)
 
 
-def register(function, pullbacks, push, save, skip):
+def register(function, pull, push, save, pullbacks, skip):
     """The rule of a function: its arrays first, then what it takes beside them."""
     n, accepted = len(pullbacks), Parameters(pullbacks[0], skip)
-    pull = pulling(function, pullbacks)
 
     def record(tape, args, kwargs):
         kwargs = accepted.check(function, args[n:], kwargs, tape)
         values = operands(tape, args[:n]) + list(args[n:])
         y = function(*values, **kwargs)
-        like, edges = (y.shape, y.dtype), []
-        for slot, x in enumerate(args[:n]):
-            if type(x) is Tensor and x.tape is tape:
-                value = values[slot]
-                calls.check_dtype(function, value.dtype, y.dtype)
-                saved = slot, value.shape, like, save(slot, values, y), kwargs
-                edges.append((x.index, pull, push, saved))
-        return Tensor(y, tape, tape.record(edges))
+        like = y.shape, y.dtype
+
+        def saved(slot):
+            return slot, values[slot].shape, like, save(slot, values, y), kwargs
+
+        return calls.recorded(function, tape, y, args[:n], pull, push, saved)
 
     RULES[function] = record
     return function

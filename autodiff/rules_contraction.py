@@ -11,10 +11,10 @@ from string import ascii_letters
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from autodiff.calls import check_dtype, values_of
+from autodiff.calls import recorded, values_of
 from autodiff.composite import composite
 from autodiff.rules import bilinear
-from autodiff.tensor import Tensor, youngest
+from autodiff.tensor import youngest
 
 
 def matmul_transpose_a(g, a, b):
@@ -165,16 +165,14 @@ def contract(inputs, output, operands, optimize):
     tape = youngest(operands)
     values = values_of(tape, operands)
     y = np.einsum(",".join(inputs) + "->" + output, *values, optimize=optimize)
-    edges = []
-    for slot, x in enumerate(operands):
-        if type(x) is Tensor and x.tape is tape:
-            check_dtype(np.einsum, x.dtype, y.dtype)
-            saved = (slot, x.shape, inputs, output, values, optimize)
-            edges.append((x.index, pull_factor, push_factor, saved))
-    return Tensor(y, tape, tape.record(edges))
+
+    def saved(slot):
+        return slot, inputs, output, values, optimize
+
+    return recorded(np.einsum, tape, y, operands, pull_factor, push_factor, saved)
 
 
-def pull_factor(g, slot, shape, inputs, output, values, optimize):
+def pull_factor(g, slot, inputs, output, values, optimize):
     """The cotangent of one factor: g in the place of the output, the others kept."""
     others = [*inputs[:slot], *inputs[slot + 1 :]]
     factors = [*values[:slot], *values[slot + 1 :]]
@@ -182,7 +180,7 @@ def pull_factor(g, slot, shape, inputs, output, values, optimize):
     return np.einsum(subscripts, g, *factors, optimize=optimize)
 
 
-def push_factor(t, slot, shape, inputs, output, values, optimize):
+def push_factor(t, slot, inputs, output, values, optimize):
     """The same einsum with the tangent in the place of its factor."""
     factors = [*values[:slot], t, *values[slot + 1 :]]
     return np.einsum(",".join(inputs) + "->" + output, *factors, optimize=optimize)

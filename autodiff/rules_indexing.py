@@ -9,12 +9,11 @@ from operator import getitem
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from autodiff.calls import check_dtype, dispatching, values_of
+from autodiff.calls import dispatching, recorded, values_of
 from autodiff.composite import composite
 from autodiff.parts import Parts
 from autodiff.rules import linear
 from autodiff.table import RULES
-from autodiff.tensor import Tensor
 
 
 def scatter(parts, shape, indices):
@@ -37,12 +36,8 @@ def record_scatter(tape, args, kwargs):
     """Linear in every part: its cotangent is read at its index."""
     parts, shape, indices = args
     y = scatter(values_of(tape, parts), shape, indices)
-    edges = []
-    for part, index in zip(parts, indices, strict=True):
-        if type(part) is Tensor and part.tape is tape:
-            check_dtype(scatter, part.dtype, y.dtype)
-            edges.append((part.index, read, put, (index, shape)))
-    return Tensor(y, tape, tape.record(edges))
+    saved = [(index, shape) for index in indices]
+    return recorded(scatter, tape, y, parts, read, put, saved.__getitem__)
 
 
 def read(g, index, shape):

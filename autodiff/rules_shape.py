@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from autodiff.calls import check_dtype, values_of
+from autodiff.calls import check_dtype, recorded, values_of
 from autodiff.composite import composite
 from autodiff.rules import linear
 from autodiff.rules_indexing import put, read
@@ -54,12 +54,9 @@ def concatenate(arrays, axis=0):
     y = np.concatenate(values_of(tape, arrays), axis)
     axis %= y.ndim
     ends = accumulate((np.shape(a)[axis] for a in arrays), initial=0)
-    edges = []
-    for a, where in zip(arrays, pairwise(ends), strict=True):
-        if type(a) is Tensor and a.tape is tape:
-            check_dtype(np.concatenate, a.dtype, y.dtype)
-            edges.append((a.index, read, put, (section(axis, *where), y.shape)))
-    return Tensor(y, tape, tape.record(edges))
+    where = [section(axis, *pair) for pair in pairwise(ends)]
+    saved = [(index, y.shape) for index in where]
+    return recorded(np.concatenate, tape, y, arrays, read, put, saved.__getitem__)
 
 
 @composite(np.stack)

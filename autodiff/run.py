@@ -13,7 +13,9 @@ from autodiff.pytree import (
     is_array,
     is_floating,
     rebuild,
+    repeated,
     tree_flatten,
+    tree_items,
     tree_leaves,
     tree_paths,
 )
@@ -106,19 +108,15 @@ def leaves_of(position: int, argument: Any) -> list:
     """The leaves of an argument: at least one, and no array at two of them."""
     leaves = tree_leaves(argument)
     if not leaves:
-        is_array = hasattr(argument, "dtype")
-        found = f"{argument.dtype} array" if is_array else repr(argument)
+        has_dtype = hasattr(argument, "dtype")
+        found = f"{argument.dtype} array" if has_dtype else repr(argument)
         raise TypeError(NO_FLOATS.format(position=position, found=found))
     for x in leaves:
         if isinstance(x, np.ndarray) and type(x) is not np.ndarray:
             raise TypeError(SUBCLASS.format(position=position, found=type(x).__name__))
-    arrays = [id(x) if isinstance(x, np.ndarray) else object() for x in leaves]
-    if len(set(arrays)) < len(arrays):
-        second = next(i for i, x in enumerate(arrays) if x in arrays[:i])
-        paths = tree_paths(argument)
-        first = paths[arrays.index(arrays[second])]
-        message = TWICE.format(position=position, first=first, second=paths[second])
-        raise ValueError(message)
+    if pair := repeated(leaves):
+        first, second = (tree_paths(argument)[i] for i in pair)
+        raise ValueError(TWICE.format(position=position, first=first, second=second))
     return leaves
 
 
@@ -151,8 +149,8 @@ def seeds(what: str, given: Any, like: Any) -> list:
 
 def described(tree: Any, is_leaf: Callable) -> list[tuple[str, tuple, str]]:
     """Where each leaf is, of what shape and type."""
-    leaves = zip(tree_paths(tree, is_leaf), tree_leaves(tree, is_leaf), strict=True)
-    return [(path, np.shape(x), native(x).dtype.name) for path, x in leaves]
+    items = tree_items(tree, is_leaf)
+    return [(path, np.shape(x), native(x).dtype.name) for path, x in items]
 
 
 def units(x: Any) -> np.ndarray:

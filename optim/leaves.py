@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autodiff import tree_leaves, tree_paths
-from autodiff.pytree import collect, is_floating
+from autodiff.pytree import repeated, tree_items
 from optim.finite import NonFiniteError
 
 
@@ -30,9 +30,7 @@ def paired_leaves(
         if a leaf of the model is not an array of float32 or float64, or if the
         gradient of a leaf has another dtype.
     """
-    # tree_paths and tree_leaves together, in one walk: this runs at every step.
-    ours = collect(model, is_floating, "", [])
-    theirs = collect(gradient, is_floating, "", [])
+    ours, theirs = tree_items(model), tree_items(gradient)
     _require_same_paths([path for path, _ in ours], [path for path, _ in theirs])
     parameters = [p for _, p in ours]
     gradients = [np.asarray(g) for _, g in theirs]
@@ -82,15 +80,13 @@ def _require_same_paths(ours: list[str], theirs: list[str]) -> None:
 
 
 def _require_distinct(model: Any, parameters: list[np.ndarray]) -> None:
-    seen: dict[int, int] = {}
-    for leaf, parameter in enumerate(parameters):
-        first = seen.setdefault(id(parameter), leaf)
-        if first != leaf:
-            raise ValueError(
-                f"{name(model, first)} and {name(model, leaf)} are one array, which "
-                "a step would move twice: put a copy in the model, array.copy(), "
-                "or keep it at one leaf and use it from there"
-            )
+    if pair := repeated(parameters):
+        first, second = (name(model, leaf) for leaf in pair)
+        raise ValueError(
+            f"{first} and {second} are one array, which a step would move twice: put a "
+            "copy in the model, array.copy(), or keep it at one leaf and use it from "
+            "there"
+        )
 
 
 def ravel(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
