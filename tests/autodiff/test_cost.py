@@ -10,7 +10,17 @@ import weakref
 import numpy as np
 import pytest
 
-from autodiff import Tensor, grad, hessian, hvp, jvp, softmax, value_and_grad, vjp
+from autodiff import (
+    Tensor,
+    grad,
+    hessian,
+    hvp,
+    jvp,
+    rule,
+    softmax,
+    value_and_grad,
+    vjp,
+)
 from autodiff.run import Run
 
 
@@ -32,6 +42,34 @@ def test_derivatives_share_no_memory_with_anything():
         assert by_x.flags.c_contiguous
         tangent = jvp(f, (x, y), (g, g))[1]
         assert not any(np.shares_memory(tangent, a) for a in (x, y, g))
+
+
+def test_an_array_that_a_rule_keeps_is_not_handed_out():
+    kept, x, g = np.full(3, 2.0), np.ones(3), np.ones(3)
+
+    def shift(x):
+        return x + 1.0
+
+    shift = rule(shift, lambda g, x: kept)
+    by_x = vjp(shift, x)[1](g)[0]
+    assert np.array_equal(by_x, kept)
+    assert not np.shares_memory(by_x, kept)
+
+
+def test_a_gradient_that_nobody_holds_is_not_copied():
+    made = []
+
+    def double(x):
+        return 2 * x
+
+    def pullback(g, x):
+        g = 2 * g
+        made.append(g.__array_interface__["data"][0])
+        return g
+
+    double = rule(double, pullback)
+    by_x = vjp(double, np.ones(3))[1](np.ones(3))[0]
+    assert by_x.__array_interface__["data"][0] == made[0]
 
 
 def test_arguments_are_not_changed():
