@@ -10,11 +10,13 @@ The license is in data/digits/LICENSE.
 
 import hashlib
 import io
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike
+
+from data.errors import DataError
+from data.images import LabeledImages
 
 FILE = Path(__file__).with_name("digits") / "digits.npz"
 LICENSE = FILE.with_name("LICENSE")
@@ -27,50 +29,15 @@ Optical Recognition of Handwritten Digits (E. Alpaydin and C. Kaynak, 1998).
 their writers, so the test set asks for new images, not for new handwriting."""
 
 
-class DataError(ValueError):
-    """A data file does not hold what it should."""
-
-
-@dataclass(frozen=True, eq=False)
-class Digits:
-    """The images, their labels, and one fixed split into training and test set.
-
-    images : (1797, 8, 8) uint8, pixels from 0 (paper) to 16 (ink)
-    labels : (1797,) int64, the digit that was written
-    train : (1437,) int64, indices of the training images
-    test : (360,) int64, indices of the test images
-    description, license : str
-    sha256 : str, of the file that they were read from
+class Digits(LabeledImages):
+    """The digits: 1797 images of 8x8 pixels from 0 to 16.
 
     The split is the first 1437 and the last 360 entries of
     `np.random.RandomState(0).permutation(1797)`.
     """
 
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    train: NDArray[np.int64]
-    test: NDArray[np.int64]
-    description: str
-    license: str
-    sha256: str
 
-    @property
-    def X(self) -> NDArray[np.float64]:
-        """The images as rows, (1797, 64), each pixel scaled to [0, 1]."""
-        return self.images.reshape(len(self.images), -1) / 16.0
-
-    @property
-    def train_set(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """The training pair: X (1437, 64) in [0, 1] and labels (1437,)."""
-        return self.X[self.train], self.labels[self.train]
-
-    @property
-    def test_set(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """The test pair: X (360, 64) in [0, 1] and labels (360,)."""
-        return self.X[self.test], self.labels[self.test]
-
-
-def load_digits() -> Digits:
+def load_digits(*, dtype: DTypeLike = np.float64) -> Digits:
     """Read the digits that are shipped with the project.
 
     >>> digits = load_digits()
@@ -78,6 +45,15 @@ def load_digits() -> Digits:
     >>> X_test, y_test = digits.test_set
     >>> X.shape, X_test.shape
     ((1437, 64), (360, 64))
+
+    As black and white, and with five moved copies of each training image:
+
+    >>> X, y = digits.binarized().train_set
+    >>> X.max(axis=0)[:4]
+    array([0., 1., 1., 1.])
+    >>> X, y = digits.nudged().train_set
+    >>> X.shape
+    (7185, 64)
 
     Raises
     ------
@@ -98,7 +74,9 @@ def load_digits() -> Digits:
             labels=arrays["labels"],
             train=arrays["train"],
             test=arrays["test"],
+            maximum=16,
             description=DESCRIPTION,
             license=LICENSE.read_text(encoding="utf-8"),
-            sha256=found,
+            sha256={FILE.name: found},
+            dtype=dtype,
         )

@@ -15,7 +15,6 @@ import logging
 import os
 import platform
 import shutil
-import sys
 import tempfile
 import threading
 import time
@@ -29,6 +28,8 @@ import numba
 import numpy as np
 from llvmlite.binding import get_host_cpu_name
 from numba.core import config
+
+from samplers.cache import cache_home
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("autodiff", "models", "samplers", "optim", "data", "benchmarks")
@@ -182,16 +183,3 @@ def remove_old(parent: Path) -> None:
     for folder in sorted(ages, key=ages.__getitem__)[KEPT:]:
         if ages[folder] > DAY:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def cache_home() -> Path:
-    """$AB_INITIO_CACHE, or `ab-initio` in the user's cache directory."""
-    if chosen := os.environ.get("AB_INITIO_CACHE"):
-        return Path(chosen).expanduser().absolute()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "ab-initio"
