@@ -8,8 +8,11 @@ from autodiff import (  # noqa: F401  (importing a table of rules declares them)
     rules_contraction,
     rules_elementwise,
     rules_indexing,
+    rules_linalg,
+    rules_norms,
     rules_reductions,
     rules_shape,
+    rules_sorting,
     rules_values,
 )
 from autodiff.check import check_gradients

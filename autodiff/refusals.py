@@ -43,7 +43,7 @@ CLOSED = (
 NO_RULE = (
     "{name} has no derivative rule here, so the derivative would be lost. Write it "
     "with functions that have one, give it stop_gradient(x) if x is to count as a "
-    "constant, or declare one: autodiff.elementwise(np.cbrt, lambda y: 1 / (3 * y**2))"
+    "constant, or declare one: autodiff.elementwise(np.fabs, lambda x: np.sign(x))"
 )
 RESULT_TYPE = (
     "{name} of a {expected} tensor gave {found}: its cotangent could not keep the type "

@@ -63,6 +63,45 @@ def outer(a, b):
     return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
 
 
+@composite(np.vdot)
+def vdot(a, b):
+    return np.matmul(np.ravel(a), np.ravel(b))
+
+
+@composite(np.vecdot)
+def vecdot(a, b):
+    """One inner product for each pair of vectors along the last axes."""
+    products = np.expand_dims(a, -2) @ np.expand_dims(b, -1)
+    return np.squeeze(products, (-2, -1))
+
+
+@composite(np.kron)
+def kron(a, b):
+    """a_ij b_kl in row (i, k) and column (j, l)."""
+    ndim = max(np.ndim(a), np.ndim(b))
+    a_shape = (1,) * (ndim - np.ndim(a)) + np.shape(a)
+    b_shape = (1,) * (ndim - np.ndim(b)) + np.shape(b)
+    pairs = list(zip(a_shape, b_shape, strict=True))
+    left = np.reshape(a, [k for m, _ in pairs for k in (m, 1)])
+    right = np.reshape(b, [k for _, n in pairs for k in (1, n)])
+    return np.reshape(left * right, [m * n for m, n in pairs])
+
+
+@composite(np.cross)
+def cross(a, b, *, axis=-1):
+    """a_j b_k - a_k b_j, where i, j, k are in cyclic order."""
+    if np.shape(a)[axis] != 3 or np.shape(b)[axis] != 3:
+        raise ValueError(
+            f"np.cross of a tensor takes vectors of three components along axis "
+            f"{axis}, not shapes {np.shape(a)} and {np.shape(b)}"
+        )
+    a_next, b_next = np.roll(a, -1, axis), np.roll(b, -1, axis)
+    return a_next * np.roll(b, -2, axis) - np.roll(a, -2, axis) * b_next
+
+
+composite(np.linalg.cross)(cross)
+
+
 @composite(np.tensordot)
 def tensordot(a, b, axes=2):
     """One matrix product of a and b with their summed axes brought together."""

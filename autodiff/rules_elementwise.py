@@ -3,13 +3,15 @@
 x is the argument (a, b, c of several), y the output, g a cotangent; a partial names
 what it needs. The conventions where no derivative exists are tested as a table:
 
-absolute          0 at 0
+absolute, hypot   0 at 0
 maximum, minimum  a tie shares the cotangent in halves
 clip              1 on the closed interval
 relu              0 at 0
 power             x**0 has derivative 0 also at x = 0; 0**p has derivative 0 in p
 logaddexp         0 where both are -inf
-sqrt, log         inf at 0, as the limit says
+sqrt, log, cbrt   inf at 0, as the limit says
+arctan2           nan at (0, 0), where the angle has no limit
+remainder, fmod   at their jumps as beside them, on the side of the value
 """
 
 import numpy as np
@@ -29,7 +31,10 @@ elementwise(np.positive, 1)
 elementwise(np.reciprocal, lambda y: -(y**2))
 elementwise(np.square, lambda x: 2 * x)
 elementwise(np.sqrt, lambda y: 0.5 / y)
+elementwise(np.cbrt, lambda y: (1 / y) ** 2 / 3)
 elementwise(np.absolute, lambda x: np.sign(x))
+elementwise(np.remainder, 1, lambda y, a, b: np.rint((y - a) / b))
+elementwise(np.fmod, 1, lambda y, a, b: np.rint((y - a) / b))
 
 
 def power_by_base(a, b):
@@ -78,6 +83,25 @@ elementwise(np.tanh, lambda y: 1 - y**2)
 elementwise(np.arcsin, lambda x: 1 / np.sqrt(1 - x**2))
 elementwise(np.arccos, lambda x: -1 / np.sqrt(1 - x**2))
 elementwise(np.arctan, lambda x: 1 / (1 + x**2))
+elementwise(np.arcsinh, lambda x: 1 / np.hypot(x, 1))
+elementwise(np.arccosh, lambda x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)))
+elementwise(np.arctanh, lambda x: 1 / ((1 - x) * (1 + x)))
+
+
+def cosine(a, y):
+    """a / hypot(a, b), and 0 where both are 0."""
+    zero = y == 0
+    return np.where(zero, 0, a / np.where(zero, 1, y))
+
+
+def turn(a, b):
+    """a / (a**2 + b**2), without squares, which may overflow."""
+    radius = np.hypot(a, b)
+    return a / radius / radius
+
+
+elementwise(np.hypot, lambda y, a: cosine(a, y), lambda y, b: cosine(b, y))
+elementwise(np.arctan2, lambda a, b: turn(b, a), lambda a, b: -turn(a, b))
 
 # Selection
 elementwise(
@@ -109,6 +133,15 @@ clamp = elementwise(
     lambda g, a, b, c: np.where(np.logical_and(a < b, b <= c), g, 0),
     lambda g, a, b, c: np.where(np.logical_or(a > c, b > c), g, 0),
 )
+
+
+@composite(np.select)
+def select(condlist, choicelist, default=0):
+    """Of each entry's choices the first whose condition holds."""
+    y = default
+    for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
+        y = np.where(condition, choice, y)
+    return y
 
 
 @composite(np.clip)

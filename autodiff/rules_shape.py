@@ -23,6 +23,10 @@ linear(np.expand_dims, lambda g, x, axis: np.reshape(g, x.shape))
 linear(np.broadcast_to, lambda g, x, shape: g)
 linear(np.swapaxes, lambda g, x, axis1, axis2: np.swapaxes(g, axis1, axis2))
 linear(np.flip, lambda g, x, axis=None: np.flip(g, axis))
+linear(np.fliplr, lambda g, x: np.fliplr(g))
+linear(np.flipud, lambda g, x: np.flipud(g))
+linear(np.tril, lambda g, x, k=0: np.tril(g, k))
+linear(np.triu, lambda g, x, k=0: np.triu(g, k))
 
 
 def moveaxis_transpose(g, x, source, destination):
@@ -35,8 +39,109 @@ def transpose_transpose(g, x, axes=None):
     return np.transpose(g, np.argsort([axis % g.ndim for axis in axes]))
 
 
+def roll_transpose(g, x, shift, axis=None):
+    back = -shift if np.ndim(shift) == 0 else [-step for step in shift]
+    return np.roll(g, back, axis)
+
+
 linear(np.moveaxis, moveaxis_transpose)
 linear(np.transpose, transpose_transpose)
+linear(np.roll, roll_transpose)
+
+
+@composite(np.matrix_transpose)
+def matrix_transpose(x):
+    return np.swapaxes(x, -1, -2)
+
+
+@composite(np.copy)
+def copy(a):
+    return np.positive(a)
+
+
+def reshaping(function):
+    """Declare np.atleast_nd: reshaped as NumPy reshapes an array of that shape."""
+
+    @composite(function)
+    def at_least(*arys):
+        shapes = [function(np.empty(np.shape(a))).shape for a in arys]
+        parts = [np.reshape(*pair) for pair in zip(arys, shapes, strict=True)]
+        return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+for function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
+    reshaping(function)
+
+
+# Repetitions
+
+
+@composite(np.broadcast_arrays)
+def broadcast_arrays(*args):
+    shape = np.broadcast_shapes(*map(np.shape, args))
+    return tuple(np.broadcast_to(a, shape) for a in args)
+
+
+@composite(np.tile)
+def tile(A, reps):
+    """Each axis is broadcast against a new one before it, and both are made one."""
+    reps = [reps] if np.ndim(reps) == 0 else list(reps)
+    ndim = max(len(reps), A.ndim)
+    lengths = [1] * (ndim - A.ndim) + list(A.shape)
+    reps = [1] * (ndim - len(reps)) + reps
+    pairs = list(zip(reps, lengths, strict=True))
+    split = np.reshape(A, [k for _, n in pairs for k in (1, n)])
+    wide = np.broadcast_to(split, [k for pair in pairs for k in pair])
+    return np.reshape(wide, [times * n for times, n in pairs])
+
+
+@composite(np.repeat)
+def repeat(a, repeats, axis=None):
+    """By a new axis behind the repeated one; by positions if the counts differ."""
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    axis = normalize_axis_index(axis, a.ndim)
+    if np.ndim(repeats):
+        return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis)
+    before, n, after = a.shape[:axis], a.shape[axis], a.shape[axis + 1 :]
+    split = np.reshape(a, (*before, n, 1, *after))
+    wide = np.broadcast_to(split, (*before, n, repeats, *after))
+    return np.reshape(wide, (*before, n * repeats, *after))
+
+
+# Diagonals
+
+
+def on_diagonal(n, k):
+    """The index of n entries on the k-th diagonal of the last two axes."""
+    return ..., np.arange(n) + max(-k, 0), np.arange(n) + max(k, 0)
+
+
+@composite(np.diagonal)
+def diagonal(a, offset=0, axis1=0, axis2=1):
+    x = np.moveaxis(a, (axis1, axis2), (-2, -1))
+    rows, columns = x.shape[-2:]
+    n = min(rows - max(-offset, 0), columns - max(offset, 0))
+    return x[on_diagonal(max(n, 0), offset)]
+
+
+@composite(np.linalg.diagonal)
+def matrix_diagonal(x, *, offset=0):
+    return np.diagonal(x, offset, -2, -1)
+
+
+@composite(np.diag)
+def diag(v, k=0):
+    """The diagonal of a matrix; of a vector the matrix that has it as its diagonal."""
+    if v.ndim == 2:
+        return np.diagonal(v, k)
+    if v.ndim != 1:
+        raise ValueError(f"np.diag takes a vector or a matrix, not shape {v.shape}")
+    n = v.shape[0]
+    return put(v, on_diagonal(n, k), (n + abs(k), n + abs(k)))
+
+
+# Joining and cutting
 
 
 def section(axis, start, stop):
@@ -62,6 +167,28 @@ def concatenate(arrays, axis=0):
 @composite(np.stack)
 def stack(arrays, axis=0):
     return np.concatenate([np.expand_dims(a, axis) for a in arrays], axis)
+
+
+@composite(np.hstack)
+def hstack(tup):
+    parts = [np.atleast_1d(a) for a in tup]
+    return np.concatenate(parts, min(np.ndim(parts[0]) - 1, 1))
+
+
+@composite(np.vstack)
+def vstack(tup):
+    return np.concatenate([np.atleast_2d(a) for a in tup], 0)
+
+
+@composite(np.dstack)
+def dstack(tup):
+    return np.concatenate([np.atleast_3d(a) for a in tup], 2)
+
+
+@composite(np.column_stack)
+def column_stack(tup):
+    parts = [np.reshape(a, (-1, 1)) if np.ndim(a) < 2 else a for a in tup]
+    return np.concatenate(parts, 1)
 
 
 @composite(np.split)

@@ -19,6 +19,9 @@ METADATA = {
     np.isrealobj,
     np.may_share_memory,
     np.shares_memory,
+    np.diag_indices_from,
+    np.tril_indices_from,
+    np.triu_indices_from,
 }
 QUESTIONS = {
     np.equal,
@@ -52,7 +55,9 @@ STEPS = {
     np.ceil,
     np.rint,
     np.trunc,
+    np.fix,
     np.round,
+    np.around,
     np.heaviside,
 }
 POSITIONS = {

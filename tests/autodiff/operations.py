@@ -8,7 +8,6 @@ seeds are drawn, not numbers: examples stay cheap and shrink well.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from operator import getitem
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,7 @@ from scipy.special import expit
 
 import autodiff as ad
 from autodiff.rules_elementwise import clamp
-from autodiff.rules_indexing import scatter
 from autodiff.rules_reductions import root
-from autodiff.tensor import astype
-
-LETTERS = {"i": 2, "j": 3, "k": 1, "l": 2}
 
 
 @dataclass(frozen=True)
@@ -110,6 +105,7 @@ for function in (
     np.cosh,
     np.tanh,
     np.arctan,
+    np.arcsinh,
     ad.sigmoid,
     ad.softplus,
     expit,
@@ -117,10 +113,11 @@ for function in (
     elementwise_unary(function)
 for function in (np.log, np.log2, np.log10, np.sqrt, root):
     elementwise_unary(function, numbers, 0.3, 3.0)
-for function in (np.arcsin, np.arccos):
+for function in (np.arcsin, np.arccos, np.arctanh):
     elementwise_unary(function, numbers, -0.8, 0.8)
-for function in (np.absolute, np.reciprocal, ad.relu):
+for function in (np.absolute, np.reciprocal, np.cbrt, ad.relu):
     elementwise_unary(function, nonzero)
+elementwise_unary(np.arccosh, numbers, 1.3, 3.0)
 elementwise_unary(np.log1p, numbers, -0.5, 2.0)
 elementwise_unary(np.tan, numbers, -1.2, 1.2)
 
@@ -144,6 +141,8 @@ def elementwise_binary(function, first=numbers, second=numbers, *options):
 for function in (np.add, np.subtract, np.multiply, np.logaddexp):
     elementwise_binary(function)
 elementwise_binary(np.divide, numbers, nonzero)
+for function in (np.hypot, np.arctan2):
+    elementwise_binary(function, nonzero)
 elementwise_binary(np.power, numbers, numbers, 0.4, 2.0)
 for function in (np.maximum, np.minimum):
     elementwise_binary(
@@ -167,6 +166,16 @@ def power_at_zero(draw):
     )
 
 
+@row("remainder, fmod", np.remainder, np.fmod)
+def remainder(draw):
+    """Quotients of both signs, away from the integers, where the remainder jumps."""
+    shape = draw(shapes(max_dims=2))
+    b = nonzero(draw, draw(st.sampled_from([shape, shape[1:]])))
+    quotients = np.rint(numbers(draw, shape)) + numbers(draw, shape, 0.2, 0.8)
+    function = draw(st.sampled_from([np.remainder, np.fmod]))
+    return Case(function, (quotients * b, b))
+
+
 @row("where", np.where)
 def where(draw):
     triple = hnp.mutually_broadcastable_shapes(num_shapes=3, max_dims=3, max_side=3)
@@ -174,6 +183,15 @@ def where(draw):
     mask = numbers(draw, c) > 0
     args = numbers(draw, a), numbers(draw, b)
     return Case(lambda a, b: np.where(mask, a, b), args)
+
+
+@row("select", np.select)
+def select(draw):
+    shape = draw(shapes(max_dims=2))
+    x, y = numbers(draw, shape), numbers(draw, shape[1:])
+    masks = [numbers(draw, shape) > 0, numbers(draw, shape[1:]) > 0]
+    default = draw(st.sampled_from([lambda x: 0, np.sin]))
+    return Case(lambda x, y: np.select(masks, [x * x, y], default(x)), (x, y))
 
 
 @row("clip", np.clip, clamp)
@@ -236,250 +254,51 @@ def cumsum(draw):
     return Case(lambda x: np.cumsum(x, axis), (x,))
 
 
+@row("cumprod", np.cumprod)
+def cumprod(draw):
+    x = numbers(draw, draw(shapes(min_dims=1)))
+    x = np.where(x > 1, 0.0, x)
+    axis = draw(st.none() | st.integers(-x.ndim, x.ndim - 1))
+    return Case(lambda x: np.cumprod(x, axis), (x,))
+
+
+@row("diff, trapezoid, average", np.diff, np.trapezoid, np.average)
+def integrals(draw):
+    y = numbers(draw, draw(st.sampled_from([(1,), (3,), (2, 2), (1, 3)])))
+    axis, n = draw(st.integers(-y.ndim, y.ndim - 1)), draw(st.integers(0, 3))
+    keepdims = draw(st.booleans())
+    along = numbers(draw, y.shape[axis], 0.5, 2.0)
+    of_all = numbers(draw, y.shape, 0.5, 2.0)
+    choices = [
+        Case(lambda y: np.diff(y, n, axis), (y,)),
+        Case(lambda y: np.trapezoid(y, dx=0.3, axis=axis), (y,)),
+        Case(lambda y, x: np.trapezoid(y, x, axis=axis), (y, along)),
+        Case(lambda y, x: np.trapezoid(y, x, axis=axis), (y, of_all)),
+        Case(lambda y: np.average(y, axis, keepdims=keepdims), (y,)),
+        Case(lambda y, w: np.average(y, axis, w, keepdims=keepdims), (y, along)),
+        Case(lambda y, w: np.average(y, weights=w), (y, of_all)),
+    ]
+    return draw(st.sampled_from(choices))
+
+
+@row("sort and median", np.sort, np.median)
+def sort(draw):
+    x = distinct(draw, draw(st.sampled_from([(1,), (3,), (2, 2), (1, 2)])))
+    axis, keepdims = draw(st.integers(-x.ndim, x.ndim - 1)), draw(st.booleans())
+    several = axes(draw, x.ndim)
+    choices = [
+        np.sort,
+        lambda x: np.sort(x, axis),
+        lambda x: np.sort(x, None),
+        lambda x: np.median(x, axis, keepdims=keepdims),
+        lambda x: np.median(x, axis=several, keepdims=keepdims),
+    ]
+    return Case(draw(st.sampled_from(choices)), (x,))
+
+
 @row("softmax", ad.softmax)
 def softmax(draw):
     x = numbers(draw, draw(shapes(min_dims=1, min_side=1)))
     axis = draw(st.integers(-x.ndim, x.ndim - 1))
     function = draw(st.sampled_from([ad.softmax, ad.log_softmax]))
     return Case(lambda x: function(x, axis), (x,))
-
-
-@row("reshape", np.reshape, np.ravel)
-def reshape(draw):
-    x = numbers(draw, draw(shapes()))
-    shape = draw(st.sampled_from([x.size, x.shape[::-1], (1, *x.shape), (x.size, 1)]))
-    f = draw(st.sampled_from([lambda x: np.reshape(x, shape), np.ravel]))
-    return Case(f, (x,))
-
-
-@row("transpose", np.transpose, np.swapaxes, np.moveaxis)
-def transpose(draw):
-    x = numbers(draw, draw(shapes(min_dims=1)))
-    order = draw(st.permutations(range(x.ndim)))
-    i, j = (draw(st.integers(-x.ndim, x.ndim - 1)) for _ in range(2))
-    choices = [
-        np.transpose,
-        lambda x: np.transpose(x, order),
-        lambda x: np.transpose(x, [axis - x.ndim for axis in order]),
-        lambda x: np.swapaxes(x, i, j),
-        lambda x: np.moveaxis(x, i, j),
-        lambda x: np.moveaxis(x, order[:2], [0, 1][: len(order)]),
-    ]
-    return Case(draw(st.sampled_from(choices)), (x,))
-
-
-@row("squeeze and expand_dims", np.squeeze, np.expand_dims)
-def squeeze(draw):
-    x = numbers(draw, (1, *draw(shapes(max_dims=2)), 1))
-    axis = draw(st.sampled_from([0, -1, (0, -1), None]))
-    new = draw(st.sampled_from([0, -1, (0, 2), (1, -1)]))
-    choices = [lambda x: np.squeeze(x, axis), lambda x: np.expand_dims(x, new)]
-    return Case(draw(st.sampled_from(choices)), (x,))
-
-
-@row("broadcast_to", np.broadcast_to)
-def broadcast_to(draw):
-    shapes_of_two = hnp.mutually_broadcastable_shapes(
-        num_shapes=2, max_dims=3, max_side=3
-    )
-    drawn = draw(shapes_of_two)
-    x = numbers(draw, drawn.input_shapes[0])
-    return Case(lambda x: np.broadcast_to(x, drawn.result_shape), (x,))
-
-
-@row("concatenate", np.concatenate)
-def concatenate(draw):
-    shape = list(draw(shapes(min_dims=1)))
-    axis = draw(st.integers(-len(shape), len(shape) - 1))
-    sides = draw(st.lists(st.integers(0, 3), min_size=1, max_size=3))
-    parts = [numbers(draw, [*shape[:axis], n, *shape[axis:][1:]]) for n in sides]
-    constant = numbers(draw, parts[0].shape)
-    join = draw(st.sampled_from([axis, None]))
-
-    def f(*xs):
-        return np.concatenate([constant.astype(xs[0].dtype), *xs], join)
-
-    return Case(f, tuple(parts))
-
-
-@row("stack", np.stack, ad.array)
-def stack(draw):
-    shape = draw(shapes(max_dims=2))
-    parts = tuple(numbers(draw, shape) for _ in range(draw(st.integers(1, 3))))
-    axis = draw(st.integers(-1 - len(shape), len(shape)))
-    choices = [
-        lambda *xs: np.stack(xs, axis),
-        lambda *xs: ad.array([*xs, np.ones(shape, xs[0].dtype)]),
-        lambda *xs: ad.array([[x, x] for x in xs]),
-    ]
-    return Case(draw(st.sampled_from(choices)), parts)
-
-
-@row("split", np.split)
-def split(draw):
-    x = numbers(draw, (4, *draw(shapes(max_dims=2))))
-    cuts = draw(st.sampled_from([2, 4, [1], [0, 3], [1, 1, 3], []]))
-    axis = draw(st.sampled_from([0, -x.ndim]))
-    return Case(lambda x: np.split(x, cuts, axis), (x,))
-
-
-@row("flip", np.flip)
-def flip(draw):
-    x = numbers(draw, draw(shapes()))
-    axis = axes(draw, x.ndim)
-    return Case(lambda x: np.flip(x, axis), (x,))
-
-
-@row("pad", np.pad)
-def pad(draw):
-    x = numbers(draw, draw(shapes(min_dims=1, min_side=2)))
-    width = draw(st.sampled_from([1, (0, 1), [(1, 0)] * x.ndim]))
-    options = draw(
-        st.sampled_from(
-            [{}, {"constant_values": 2.0}]
-            + [{"mode": mode} for mode in ("edge", "reflect", "symmetric", "wrap")]
-        )
-    )
-    return Case(lambda x: np.pad(x, width, **options), (x,))
-
-
-@row("astype", astype)
-def convert(draw):
-    return Case(lambda x: x.astype(np.float64), (numbers(draw, draw(shapes())),))
-
-
-@row("basic indexing", getitem)
-def basic_indexing(draw):
-    x = numbers(draw, draw(shapes()))
-    index = draw(hnp.basic_indices(x.shape, allow_newaxis=True))
-    return Case(lambda x: x[index], (x,))
-
-
-@row("advanced indexing", getitem)
-def advanced_indexing(draw):
-    x = numbers(draw, draw(shapes(min_dims=1, min_side=1)))
-    indices = hnp.integer_array_indices(x.shape, result_shape=shapes(max_dims=2))
-    mask = numbers(draw, x.shape) > 0
-    mixed = (Ellipsis, np.array([0, -1, 0]))
-    index = draw(indices | st.sampled_from([mask, mixed]))
-    return Case(lambda x: x[index], (x,))
-
-
-@row("scatter", scatter, getitem)
-def scattering(draw):
-    rows, columns = slice(1, 3), slice(2, None, -1)
-    twice = np.array([2, 2])
-    choices = [
-        lambda a, b: scatter([a], (3, 4), [(rows, columns)]),
-        lambda a, b: scatter(
-            [a, b, b], (5, 3), [twice, ..., np.array([4, 0, 4, 1, 2])]
-        ),
-        lambda a, b: np.stack([a[0] * a[1], a[1], *b, a[..., 0].sum() * b[1]]),
-    ]
-    args = numbers(draw, (2, 3)), numbers(draw, (5, 3))
-    return Case(draw(st.sampled_from(choices)), args)
-
-
-@row("take", np.take, np.take_along_axis)
-def take(draw):
-    x = numbers(draw, draw(shapes(min_dims=1, min_side=2)))
-    axis = draw(st.integers(-x.ndim, x.ndim - 1))
-    order = np.argsort(numbers(draw, x.shape), axis)
-    choices = [
-        lambda x: np.take(x, [0, 1, 1, -1]),
-        lambda x: np.take(x, np.array([[1, 0], [1, 1]]), axis),
-        lambda x: np.take(x, 1, axis=axis),
-        lambda x: np.take_along_axis(x, order, axis),
-        lambda x: np.take_along_axis(x, np.array([1, 1, 0]), None),
-    ]
-    return Case(draw(st.sampled_from(choices)), (x,))
-
-
-@row("matmul", np.matmul)
-def matmul(draw):
-    n = draw(st.integers(0, 3))
-    batch = hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=2, max_side=2)
-    rows, columns = draw(st.integers(0, 3)), draw(st.integers(0, 3))
-    left, right = draw(batch).input_shapes
-    a = draw(st.sampled_from([(n,), (rows, n), (*left, rows, n)]))
-    b = draw(st.sampled_from([(n,), (n, columns), (*right, n, columns)]))
-    return Case(np.matmul, (numbers(draw, a), numbers(draw, b)))
-
-
-@row("dot, inner, outer", np.dot, np.inner, np.outer)
-def dot(draw):
-    n = draw(st.integers(0, 3))
-    a = draw(st.sampled_from([(), (n,), (2, n), (2, 1, n)]))
-    function = draw(st.sampled_from([np.dot, np.inner, np.outer]))
-    vector_or_more = [(n, 2), (3, n, 2)] if function is np.dot else [(2, n), (2, 3, n)]
-    b = draw(st.sampled_from([(), (n,), *vector_or_more]))
-    return Case(function, (numbers(draw, a), numbers(draw, b)))
-
-
-@row("tensordot", np.tensordot)
-def tensordot(draw):
-    a, b, over = draw(
-        st.sampled_from(
-            [
-                ((2, 3), (3, 2), 1),
-                ((2, 3), (2, 3), 2),
-                ((2,), (3,), 0),
-                ((2, 3, 4), (4, 2), ([0, 2], [1, 0])),
-                ((2, 3), (4, 3), (-1, -1)),
-                ((0, 3), (3, 2), 1),
-                ((2, 0), (0, 3), 1),
-            ]
-        )
-    )
-    return Case(
-        lambda a, b: np.tensordot(a, b, over), (numbers(draw, a), numbers(draw, b))
-    )
-
-
-@row("einsum", np.einsum)
-def einsum(draw):
-    subscripts = draw(
-        st.sampled_from(
-            [
-                "ij,jk->ik",
-                "ij,jl",
-                "ij->ji",
-                "i,i",
-                "ii",
-                "ii->i",
-                "iij->j",
-                "ij->",
-                "ij,jk,kl->il",
-                "ij,ij->ij",
-                "ij->",
-                "i,j->ij",
-                "...i,i",
-                "...i,ij->...j",
-                "i...,i...->...",
-                "ij,ij",
-                "ijj,l->l",
-            ]
-        )
-    )
-    shapes_of = [
-        tuple(LETTERS[c] for c in part.replace("...", "jl"))
-        for part in subscripts.partition("->")[0].split(",")
-    ]
-    args = tuple(numbers(draw, shape) for shape in shapes_of)
-    return Case(lambda *xs: np.einsum(subscripts, *xs), args)
-
-
-@row("einsum that broadcasts", np.einsum)
-def broadcasting_einsum(draw):
-    subscripts, *sides = draw(
-        st.sampled_from(
-            [
-                ("ij,jk->ik", (2, 1), (3, 2)),
-                ("ij,jk->ik", (2, 3), (1, 2)),
-                ("ij,ij->i", (1, 3), (2, 1)),
-                ("...i,...i->...", (2, 1, 3), (4, 3)),
-            ]
-        )
-    )
-    args = tuple(numbers(draw, shape) for shape in sides)
-    return Case(lambda *xs: np.einsum(subscripts, *xs), args)

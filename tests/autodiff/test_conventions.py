@@ -74,7 +74,55 @@ CONVENTIONS = {
     "clip, x below": (np.clip, [-1.0, 0.0, 1.0], [0, 1, 0], [0, 0, 0]),
     "clip, x above": (np.clip, [2.0, 0.0, 1.0], [0, 0, 1], [0, 0, 0]),
     "clip, bounds crossed": (np.clip, [0.5, 1.0, 0.0], [0, 0, 1], [0, 0, 0]),
+    "hypot at 0": (np.hypot, [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]),
+    "norm of zeros": (np.linalg.norm, [np.zeros(2)], [np.zeros(2)], [np.zeros(2)]),
+    "norm, one column of zeros": (
+        lambda x: np.linalg.norm(x, axis=0),
+        [[[2.0, 0.0], [0.0, 0.0]]],
+        [[[1.0, 0.0], [0.0, 0.0]]],
+        None,
+    ),
+    "3-norm of zeros": (
+        lambda x: np.linalg.norm(x, 3),
+        [np.zeros(2)],
+        [np.zeros(2)],
+        [np.zeros(2)],
+    ),
+    "largest column, tie": (
+        lambda x: np.linalg.norm(x, 1),
+        [[[1.0, -3.0], [2.0, 0.0]]],
+        [[[0.5, -0.5], [0.5, 0.0]]],
+        [np.zeros((2, 2))],
+    ),
+    "remainder": (np.remainder, [-7.0, 2.0], [1.0, 4.0], [0.0, 0.0]),
+    "fmod": (np.fmod, [-7.0, 2.0], [1.0, 3.0], [0.0, 0.0]),
+    "x % 2 at its jump": (lambda x: x % 2, [4.0], [1.0], [0.0]),
+    "7 % x at its jump": (lambda x: 7 % x, [3.5], [-2.0], [0.0]),
+    # Positions
+    "sort, ties": (
+        lambda x: np.sort(x) * np.arange(5.0),
+        [[2.0, 3.0, 3.0, 1.0, 2.0]],
+        [[1, 3, 4, 0, 2]],
+        [np.zeros(5)],
+    ),
+    "sort with nan": (
+        lambda x: np.sort(x)[-2:] * np.array([1.0, 2.0]),
+        [[NAN, 3.0, NAN, 1.0]],
+        [[1, 0, 2, 0]],
+        [np.zeros(4)],
+    ),
+    "median of three": (np.median, [[5.0, 1.0, 3.0]], [[0, 0, 1]], [np.zeros(3)]),
+    "median of four": (
+        np.median,
+        [[5.0, 1.0, 3.0, 4.0]],
+        [[0, 0, 0.5, 0.5]],
+        [np.zeros(4)],
+    ),
+    "median, tie": (np.median, [[2.0, 2.0, 1.0]], [[1, 0, 0]], [np.zeros(3)]),
+    "median with nan": (np.median, [[1.0, NAN, 3.0]], [[0, 1, 0]], None),
     # Products and powers
+    "cumprod with a zero": (np.cumprod, [[2.0, 0.0, 3.0]], [[1, 8, 0]], [[0, 0, 0]]),
+    "cumprod with two zeros": (np.cumprod, [[0.0, 0.0, 3.0]], [[1, 0, 0]], [[0, 0, 0]]),
     "prod without zeros": (np.prod, [[1.0, 2.0, 4.0]], [[8, 4, 2]], [[0, 0, 0]]),
     "prod with a zero": (np.prod, [[0.0, 2.0, 3.0]], [[6, 0, 0]], [[0, 0, 0]]),
     "prod with two zeros": (np.prod, [[0.0, 0.0, 3.0]], [[0, 0, 0]], [[0, 0, 0]]),
@@ -217,6 +265,7 @@ def test_a_negative_base_has_no_derivative_by_its_exponent():
         (np.log, INF, -INF),
         (lambda x: x**0.5, INF, -INF),
         (np.reciprocal, -INF, INF),
+        (np.cbrt, INF, -INF),
     ],
 )
 def test_singular_points_give_the_one_sided_limit(f, first, second):
@@ -225,6 +274,22 @@ def test_singular_points_give_the_one_sided_limit(f, first, second):
         assert grad(f)(0.0) == first
     with pytest.warns(RuntimeWarning, match="divide by zero"):
         assert grad(grad(f))(0.0) == second
+
+
+def test_the_angle_of_the_origin_has_no_derivative():
+    with pytest.warns(RuntimeWarning, match="invalid value"):
+        assert np.isnan(grad(np.arctan2)(0.0, 0.0))
+    assert grad(np.arctan2, (0, 1))(0.0, 2.0) == (0.5, 0.0)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_angles_and_distances_do_not_overflow(scale):
+    """The gradient of the angle at (4, 3) is (3, -4) / 25, that of the radius x / 5."""
+    turns = grad(np.arctan2, (0, 1))(4 * scale, 3 * scale)
+    np.testing.assert_allclose(np.multiply(turns, scale), (0.12, -0.16), rtol=1e-15)
+    steps = grad(np.hypot, (0, 1))(4 * scale, 3 * scale)
+    np.testing.assert_allclose(steps, (0.8, 0.6), rtol=1e-15)
+    assert grad(np.arcsinh)(1 / scale) == 1 / np.hypot(1, 1 / scale)
 
 
 def test_an_infinite_entry_of_logsumexp():
