@@ -59,7 +59,7 @@ class Program(Tape):
         result = function(*values, **named)
         if function in METADATA:
             return result
-        if shaped_by_values(function, args):
+        if shaped_by_values(function, args, kwargs):
             raise TypeError(SHAPE_OF_VALUES.format(name=function.__name__))
         return self.write(result, function, args, kwargs)
 
@@ -71,16 +71,17 @@ SELECTORS = {
     np.extract,
     np.flatnonzero,
     np.nonzero,
-    np.repeat,
     np.unique,
 }
 
 
-def shaped_by_values(function: Callable, args: tuple) -> bool:
+def shaped_by_values(function: Callable, args: tuple, kwargs: dict) -> bool:
     """Whether the shape of the result depends on recorded values, masks among them."""
     if function is getitem:
         parts = args[1] if type(args[1]) is tuple else (args[1],)
         return any(type(part) is Tensor and part.dtype == bool for part in parts)
+    if function is np.repeat:
+        return type(kwargs["repeats"] if len(args) == 1 else args[1]) is Tensor
     return function in SELECTORS or (function is np.where and len(args) == 1)
 
 

@@ -155,6 +155,7 @@ FUNCTIONS = {
     "one entry by argmax": lambda x: np.ravel(x)[np.argmax(x)],
     "sort": lambda x: np.sum(np.take_along_axis(x, np.argsort(x), -1) * weights(x)),
     "repeated index": lambda x: np.sum(np.cos(x[[0, 0, 2, 1]]) * weights(x)),
+    "repeat": lambda x: np.sum(np.cos(np.repeat(x, repeats=2, axis=1))),
     "slices": lambda x: np.sum(x[::-1, None, ..., 1:] ** 2) * x[-1, 0],
     "take": lambda x: np.sum(np.take(x, [0, 0, -1], axis=1) ** 2),
     "einsum": lambda x: np.sum(np.tanh(np.einsum("ij,kj,il->kl", x, x, x))),
@@ -513,6 +514,18 @@ def test_a_value_that_decides_a_shape_is_refused(f):
     """Elsewhere as many entries may be chosen, or others: the shape would be frozen."""
     with pytest.raises(TypeError, match=r"np\.where"):
         explain(grad(f), np.array([1.0, -1.0, -1.0]))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.repeat(x, np.argsort(x)),
+        lambda x: np.repeat(x, repeats=np.argsort(x)),
+    ],
+)
+def test_a_count_of_repetitions_that_is_a_value_is_refused(f):
+    with pytest.raises(TypeError, match=r"np\.where"):
+        explain(f, np.array([1.0, -1.0, -1.0]))
 
 
 def test_arguments_of_other_shapes_are_refused():
