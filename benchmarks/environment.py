@@ -1,11 +1,11 @@
 """On what a result was computed, and from where the packages were imported."""
 
 import importlib
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
 
+from optim.environment import threads
 from samplers.kernel import PACKAGES
 
 LIBRARIES = ("numpy", "scipy", "numba", "matplotlib")
@@ -30,16 +30,6 @@ def cpu() -> str:
         return platform.processor() or platform.machine()
     names = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
     return names[0] if names else platform.machine()
-
-
-def threads() -> int:
-    """Return how many threads the linear algebra may use."""
-    for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-        if os.environ.get(variable, "").isdigit():
-            return int(os.environ[variable])
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def doctor() -> tuple[list[str], bool]:

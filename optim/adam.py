@@ -1,4 +1,4 @@
-"""Adam: steps scaled by running moments of the gradient.
+"""Adam: steps scaled by running moments of the gradient; AdamW: weights that decay too.
 
 With g the gradient at step t = 1, 2, ..., for every entry of every array,
 
@@ -11,191 +11,129 @@ With g the gradient at step t = 1, 2, ..., for every entry of every array,
 Both moments start at zero, and for a gradient of constant distribution E[m] =
 (1 - beta1^t) E[g] and E[v] = (1 - beta2^t) E[g^2]: the divisions remove that bias. The
 first step is therefore -eta g / (|g| + epsilon), the sign of the gradient, whatever its
-scale.
+scale. What is remembered is r = sqrt(v) and not v, which would leave float32 for |g|
+above 1e19 or below 1e-22 (`hypot`).
 
-Reference: D. P. Kingma and J. Ba, ICLR 2015, algorithm 1.
+AdamW shrinks the parameters besides,
+
+    theta <- (1 - eta lambda) theta - eta m_hat / (sqrt(v_hat) + epsilon).
+
+A penalty lambda |theta|^2 / 2 in the loss would pass through the moments, where its
+gradient is divided by the very size that large gradients give it; decoupled from them
+the decay is the same for every parameter.
+
+References: D. P. Kingma and J. Ba, ICLR 2015, algorithm 1; I. Loshchilov and F. Hutter,
+ICLR 2019, algorithm 2.
 """
 
-import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from optim.leaves import paired_leaves, ravel, require_none, require_rate, store
+from optim.hypot import hypot
+from optim.optimizer import Optimizer
+from optim.schedules import Schedule
+from optim.settings import require_epsilon, require_fraction, require_weight_decay
 from samplers.kernel import kernel
 
 
+@kernel
+def adapt(theta, g, m, r, numbers, new_theta, new_m, new_r):
+    """Write theta, m and r, each of shape (n,), in one pass over memory.
+
+    numbers = (beta1, 1 - beta1, sqrt(beta2), sqrt(1 - beta2), eta c / (1 - beta1^t),
+    epsilon c, 1 - eta lambda) with c = sqrt(1 - beta2^t): fraction and both corrections
+    as one. They come as an array of theta's dtype because a Python float would promote
+    float32 to float64.
+    """
+    keep_m, add_m, keep_r, add_r = numbers[0], numbers[1], numbers[2], numbers[3]
+    eta, epsilon, keep = numbers[4], numbers[5], numbers[6]
+    overflows = 0
+    for i in range(theta.size):
+        new_m[i] = keep_m * m[i] + add_m * g[i]
+        new_r[i] = hypot(keep_r * r[i], add_r * g[i])
+        fall = eta * (new_m[i] / (new_r[i] + epsilon))
+        new_theta[i] = keep * theta[i] - fall
+        overflows += not np.isfinite(new_theta[i])
+    return overflows
+
+
+def reference_adapt(
+    theta, g, m, r, t, *, learning_rate, beta1, beta2, epsilon, weight_decay=0.0
+):
+    """Return theta, m and r after step t: what the kernel `adapt` writes."""
+    m = beta1 * m + (1 - beta1) * g
+    r = np.hypot(beta2**0.5 * r, (1 - beta2) ** 0.5 * g)
+    m_hat = m / (1 - beta1**t)
+    root_v_hat = r / (1 - beta2**t) ** 0.5
+    keep = 1 - learning_rate * weight_decay
+    return keep * theta - learning_rate * m_hat / (root_v_hat + epsilon), m, r
+
+
 @dataclass(eq=False)
-class Adam:
+class Adam(Optimizer):
     """The optimizer and its state.
 
     Parameters
     ----------
-    learning_rate : eta > 0, in units of the parameters: about the largest step
+    learning_rate : eta > 0, in units of the parameters: about the largest step; or a
+        schedule of it
     beta1, beta2 : in [0, 1), decay of the moments; memory of 1 / (1 - beta) steps
     epsilon : in units of the gradient; entries much smaller than it move less
 
     Attributes
     ----------
-    steps : t, the number of steps taken
-    first_moments, second_moments : m and v, an array for each leaf of the model, in
-        the order of the leaves and of their shapes and dtypes; empty before step one
+    first_moments : m, an array for each leaf; empty before step one
+    root_second_moments : r = sqrt(v), likewise
     """
 
-    learning_rate: float = 1e-3
+    learning_rate: float | Schedule = 1e-3
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
-    steps: int = field(default=0, init=False)
     first_moments: list[np.ndarray] = field(default_factory=list, init=False)
-    second_moments: list[np.ndarray] = field(default_factory=list, init=False)
+    root_second_moments: list[np.ndarray] = field(default_factory=list, init=False)
+
+    slots = ("first_moments", "root_second_moments")
+    update = staticmethod(adapt)
 
     def __post_init__(self):
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise ValueError(
-                f"learning_rate is {self.learning_rate}; it is about the largest "
-                "change of a parameter in one step and must be positive and finite, "
-                "for example 1e-3"
-            )
-        for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}; it must be in [0, 1): at one "
-                    "the moment would never leave zero, above it would grow without end"
-                )
-        smallest = float(np.finfo(np.float32).tiny)
-        if not smallest <= self.epsilon < math.inf:
-            raise ValueError(
-                f"epsilon is {self.epsilon}; it must be at least {smallest:.3g}, so "
-                "that a gradient of zero is not divided by zero in float32, and finite"
-            )
+        super().__post_init__()
+        require_fraction("beta1", self.beta1)
+        require_fraction("beta2", self.beta2)
+        require_epsilon(self.epsilon)
 
-    def step(self, model: Any, gradient: Any) -> None:
-        """Move every array of the model in place, and the moments with it.
+    def numbers(self):
+        """Return the seven numbers of `adapt`."""
+        t, eta = self.steps + 1, self.rate
+        means = self.beta1, 1 - self.beta1, self.beta2**0.5, (1 - self.beta2) ** 0.5
+        c = (1 - self.beta2**t) ** 0.5
+        fall = eta * c / (1 - self.beta1**t)
+        return *means, fall, self.epsilon * c, self.keep(eta)
 
-        Raises NonFiniteError, before any array is touched, if an entry or its squared
-        gradient would become nan or infinite; ValueError if the model does not fit the
-        moments; and what `paired_leaves` and `require_rate` raise.
-        """
-        parameters, gradients = paired_leaves(model, gradient)
-        require_rate(self.learning_rate, parameters)
-        first, second = self._moments(parameters)
-        vectors = [ravel(arrays) for arrays in (parameters, gradients, first, second)]
-        coefficients = self._coefficients(self.steps + 1)
-        typed = [coefficients.astype(p.dtype) for p in parameters]
-        leaves = list(zip(*vectors, typed, strict=True))
-        for leaf, arrays in enumerate(leaves):
-            if not is_bounded(*arrays):
-                what = "the updated parameter or the squared gradient"
-                require_none(count_overflows(*arrays), what, model, leaf)
-
-        for arrays in leaves:
-            adapt(*arrays)
-        thetas, _, m, v = vectors
-        store(thetas, parameters)
-        store(m, first)
-        store(v, second)
-        self.first_moments, self.second_moments = first, second
-        self.steps += 1
-
-    def _coefficients(self, t: int) -> np.ndarray:
-        """Return the numbers of the kernel: in float64, rounded once for float32."""
-        first_bias = 1 - self.beta1**t
-        second_bias = 1 - self.beta2**t
-        return np.array(
-            [
-                self.beta1,
-                1 - self.beta1,
-                self.beta2,
-                1 - self.beta2,
-                self.learning_rate / first_bias,
-                1 / second_bias,
-                self.epsilon,
-            ]
-        )
-
-    def _moments(
-        self, parameters: list[np.ndarray]
-    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Return both moments: zeros before step one, then those of this model."""
-        if not self.steps:
-            first = [np.zeros(p.shape, p.dtype) for p in parameters]
-            return first, [np.zeros_like(m) for m in first]
-        seen = [(m.shape, m.dtype) for m in self.first_moments]
-        given = [(p.shape, p.dtype) for p in parameters]
-        if seen != given:
-            raise ValueError(
-                f"this Adam holds moments for the shapes {[s for s, _ in seen]} and "
-                f"the model has {[s for s, _ in given]}, or another dtype; moments "
-                "belong to one model: make a new Adam for this one"
-            )
-        return self.first_moments, self.second_moments
+    def keep(self, rate: float) -> float:
+        """Return the factor of theta: one, since nothing decays."""
+        return 1.0
 
 
-def reference_adapt(theta, g, m, v, t, *, learning_rate, beta1, beta2, epsilon):
-    """Return theta, m and v after step t: what the kernel `adapt` does in place."""
-    m = beta1 * m + (1 - beta1) * g
-    v = beta2 * v + (1 - beta2) * g**2
-    m_hat = m / (1 - beta1**t)
-    v_hat = v / (1 - beta2**t)
-    return theta - learning_rate * m_hat / (np.sqrt(v_hat) + epsilon), m, v
+@dataclass(eq=False)
+class AdamW(Adam):
+    """Adam with decoupled weight decay.
 
-
-@kernel
-def adapt(theta, g, m, v, coefficients):
-    """Update theta, m and v, each of shape (n,), in one pass over memory.
-
-    The bias corrections are folded into the coefficients, which leaves one square root
-    and one division an entry; they come as an array of theta's dtype, because a Python
-    float would promote float32 to float64.
+    Parameters
+    ----------
+    learning_rate, beta1, beta2, epsilon : as for `Adam`
+    weight_decay : lambda >= 0, in units of 1 / learning_rate; a parameter without
+        gradient falls by the factor 1 - eta lambda a step. Every array decays, biases
+        included
     """
-    beta1, one_minus_beta1 = coefficients[0], coefficients[1]
-    beta2, one_minus_beta2 = coefficients[2], coefficients[3]
-    rate, correction, epsilon = coefficients[4], coefficients[5], coefficients[6]
-    for i in range(theta.size):
-        first = beta1 * m[i] + one_minus_beta1 * g[i]
-        second = beta2 * v[i] + one_minus_beta2 * (g[i] * g[i])
-        m[i] = first
-        v[i] = second
-        theta[i] -= rate * first / (np.sqrt(second * correction) + epsilon)
 
+    weight_decay: float = 1e-2
 
-@kernel
-def is_bounded(theta, g, m, v, coefficients):
-    """Return whether `adapt` overflows nowhere, by a bound that is cheap to look at.
+    def __post_init__(self):
+        super().__post_init__()
+        require_weight_decay(self.weight_decay)
 
-    With sqrt(v_hat) >= 0 it needs neither root nor division: |theta_new| is at most
-    |theta| + eta (1 + 1 / epsilon) |m_hat|, and a factor two covers the rounding.
-    """
-    beta1, one_minus_beta1 = coefficients[0], coefficients[1]
-    beta2, one_minus_beta2 = coefficients[2], coefficients[3]
-    rate, correction, epsilon = coefficients[4], coefficients[5], coefficients[6]
-    reach = rate + rate / epsilon
-    count = 0
-    for i in range(theta.size):
-        first = beta1 * m[i] + one_minus_beta1 * g[i]
-        second = beta2 * v[i] + one_minus_beta2 * (g[i] * g[i])
-        bound = abs(theta[i]) + (reach + reach) * abs(first)
-        count += not np.isfinite(bound + second * correction)
-    return count == 0
-
-
-@kernel
-def count_overflows(theta, g, m, v, coefficients):
-    """Count the entries of which `adapt` would make theta or v nan or infinite.
-
-    v is looked at as `adapt` uses it, with its bias corrected: an infinite one would
-    hide in the denominator, where it stops theta.
-    """
-    beta1, one_minus_beta1 = coefficients[0], coefficients[1]
-    beta2, one_minus_beta2 = coefficients[2], coefficients[3]
-    rate, correction, epsilon = coefficients[4], coefficients[5], coefficients[6]
-    count = 0
-    for i in range(theta.size):
-        first = beta1 * m[i] + one_minus_beta1 * g[i]
-        second = beta2 * v[i] + one_minus_beta2 * (g[i] * g[i])
-        corrected = second * correction
-        moved = theta[i] - rate * first / (np.sqrt(corrected) + epsilon)
-        count += not (np.isfinite(moved) & np.isfinite(corrected))
-    return count
+    def keep(self, rate: float) -> float:
+        """Return the factor of theta, 1 - eta lambda."""
+        return 1 - rate * self.weight_decay

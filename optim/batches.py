@@ -12,6 +12,7 @@ the full one.
 """
 
 import operator
+from typing import Any
 
 import numpy as np
 
@@ -30,9 +31,8 @@ class Batches:
     permutation : (n,), the order of the current epoch
     position : how much of it has been used
     rng : the Generator that draws the next permutation
-
-    The three attributes are the whole cursor: with their values restored the iterator
-    goes on as if it had never stopped.
+    cursor : the three, with the size and the shapes that they belong to; set to the
+        cursor of other batches of the same data, the iterator goes on as those would
 
     Raises ValueError if there is no data, the lengths differ, or the size does not fit.
     """
@@ -60,6 +60,36 @@ class Batches:
         self.rng = np.random.default_rng(rng)
         self.permutation = self.rng.permutation(n)
         self.position = 0
+
+    @property
+    def cursor(self) -> dict[str, Any]:
+        return {
+            "arrays": [(array.shape, array.dtype.str) for array in self.arrays],
+            "size": self.size,
+            "permutation": self.permutation,
+            "position": self.position,
+            "rng": self.rng,
+        }
+
+    @cursor.setter
+    def cursor(self, cursor: dict[str, Any]) -> None:
+        position, permutation = cursor["position"], cursor["permutation"]
+        n = len(self.permutation)
+        fits = (
+            all(cursor[name] == self.cursor[name] for name in ("arrays", "size"))
+            and permutation.dtype == self.permutation.dtype
+            and np.array_equal(np.sort(permutation), np.arange(n))
+            and 0 <= operator.index(position) <= n
+            and isinstance(cursor["rng"], np.random.Generator)
+        )
+        if not fits:
+            raise ValueError(
+                f"the cursor of batches of {cursor['size']} from arrays "
+                f"{cursor['arrays']} at {position} does not fit batches of {self.size} "
+                f"from {self.cursor['arrays']}; it fits those of the same data and size"
+            )
+        self.permutation, self.position = permutation, position
+        self.rng = cursor["rng"]
 
     def __iter__(self) -> "Batches":
         return self

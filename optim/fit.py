@@ -8,78 +8,54 @@ makes that step from a loss; a sampler's chains or a second player are more entr
 state that a model's own step looks after.
 """
 
+import itertools
 import operator
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
-from autodiff import value_and_grad
+from optim.archive import CheckpointError
+from optim.checkpoint import Checkpoint, Recorder
 from optim.finite import NonFiniteError, require_finite
 from optim.interrupt import deferred_interrupt
-
-
-@dataclass(frozen=True, eq=False)
-class Info:
-    """What a callback is told after each step.
-
-    step : steps done, from 1; steps : steps asked for; state : after the step;
-    metrics : of the step; elapsed : seconds since the start; rng : the run's Generator.
-    """
-
-    step: int
-    steps: int
-    state: Any
-    metrics: dict[str, float]
-    elapsed: float
-    rng: np.random.Generator
-
-
-class History(dict[str, list[float]]):
-    """The metrics of a run: name -> one number a step.
-
-    interrupted : whether Ctrl-C came during the run, be it in its last step
-    """
-
-    interrupted: bool = False
-
-    def append(self, step: int, metrics: dict[str, float]) -> None:
-        """Add the metrics of one step, which must have the names of the first."""
-        if step == 1:
-            self.update({name: [] for name in metrics})
-        if metrics.keys() != self.keys():
-            raise ValueError(
-                f"step {step} returned the metrics {sorted(metrics)} and step 1 "
-                f"{sorted(self)}; curves need one number a step: return the same names "
-                "each time, and compute occasional ones in a callback"
-            )
-        for name, value in metrics.items():
-            self[name].append(value)
+from optim.run import History, Info, Run
 
 
 def fit(
     step: Callable[[Any, Any, np.random.Generator], tuple[Any, dict[str, float]]],
     state: Any,
-    batches: Iterable[Any],
+    batches: Iterable[Any] | None,
     *,
     steps: int,
     rng,
     callbacks: Iterable[Callable[[Info], Any]] = (),
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[Any, History]:
-    """Take `steps` steps and return the last state and the history.
+    """Take steps until `steps` of them are done; return the last state and the history.
 
     Parameters
     ----------
     step : (state, batch, rng) -> (state, metrics); metrics : name -> number, among
         them "loss"
     state : the first state; a step may change it in place
-    batches : one batch a step is taken from it, see `Batches`
-    steps : at least 1
+    batches : one batch a step is taken from it, see `Batches`; None gives () to every
+        step, for a loss that sees all data each time
+    steps : at least 1, counted from the beginning of the run
     rng : int, SeedSequence or Generator, handed to every step
-    callbacks : each is called with an Info after every step; the run ends early after a
-        step at which one of them returns True
+    callbacks : each is called with an Info after every step, and the run ends after a
+        step at which one of them returns True. If it has a method `close`, that is
+        called when the run ends, however it ends
+    checkpoint : writes the run to a file as it goes. The batches must then have a
+        cursor, and a callback that remembers something needs one to be resumed too,
+        see optim/checkpoint.py
+
+    A run resumed from a checkpoint ends as it would have ended without a stop, with the
+    whole history: use the state that is returned, which is built from the file, while
+    the state and the rng that were given stay as they are. A run that a callback had
+    ended stays ended; to pause one, interrupt it.
 
     Ctrl-C ends the run after the step under way, with `history.interrupted` set; a
     second Ctrl-C raises KeyboardInterrupt.
@@ -87,60 +63,70 @@ def fit(
     Raises NonFiniteError, with the number of the step, if a metric or a gradient is not
     finite. A step that updates in place must look before it does so, as `descent` and
     the optimizers do: then the parameters are those of the last good step. Raises
-    ValueError if "loss" is missing, the names change, or the batches run out.
+    ValueError if "loss" is missing, the names change, or the batches run out; and with
+    a checkpoint what `Recorder` raises.
     """
     if operator.index(steps) < 1:
         raise ValueError(f"steps is {steps}; a run takes at least one step")
-    rng = np.random.default_rng(rng)
+    if batches is None:
+        batches = _NoBatches()
+    rng, callbacks, history = np.random.default_rng(rng), tuple(callbacks), History()
+    run = Run(state, batches, callbacks, rng, history)
+    recorder = None if checkpoint is None else Recorder(checkpoint, run)
+    if run.step > steps:
+        raise CheckpointError(
+            f"the run to be resumed has done {run.step} steps and steps is {steps}, "
+            "counted from its beginning; ask for more, or begin a run at another path"
+        )
     source = iter(batches)
-    callbacks = tuple(callbacks)
-    history = History()
-    start = time.perf_counter()
-    with deferred_interrupt() as interrupt:
-        for number in range(1, steps + 1):
-            batch = _next_batch(source, number, steps)
-            try:
-                new_state, metrics = step(state, batch, rng)
-                metrics = _checked(metrics)
-            except NonFiniteError as error:
-                raise NonFiniteError(f"step {number}: {error}") from error
-            state = new_state
-            history.append(number, metrics)
-            elapsed = time.perf_counter() - start
-            info = Info(number, steps, state, metrics, elapsed, rng)
-            stop = [callback(info) for callback in callbacks]
-            if interrupt.is_set():
-                history.interrupted = True
-            if history.interrupted or any(stop):
-                break
-    return state, history
+    start = time.perf_counter() - run.elapsed
+    with ExitStack() as stack:
+        interrupt = stack.enter_context(deferred_interrupt())
+        for callback in callbacks:
+            if hasattr(callback, "close"):
+                stack.callback(callback.close)
+        while run.step < steps and history.stopped is None:
+            metrics = _advance(run, step, source, steps, recorder)
+            run.elapsed = time.perf_counter() - start
+            info = Info(run.step, steps, run.state, metrics, run.elapsed, run.rng)
+            stopping = [callback for callback in callbacks if callback(info)]
+            if stopping:
+                history.stopped = f"callback {_name(stopping[0])}"
+            elif interrupt.is_set() and run.step < steps:
+                history.stopped = "interrupted"
+            if recorder and (history.stopped or run.step == steps or recorder.is_due()):
+                recorder.write()
+        history.interrupted = interrupt.is_set()
+    history.stopped = history.stopped or "steps"
+    return run.state, history
 
 
-def descent(loss: Callable) -> Callable:
-    """Return the step that lowers a loss by the gradient of one batch.
+class _NoBatches:
+    """The batches of a run without batches."""
 
-    The state is (model, optimizer) and the batch a tuple of arrays:
+    cursor = None
 
-        step((model, optimizer), batch, rng):
-            value, gradient = value_and_grad(loss)(model, *batch)
-            optimizer.step(model, gradient)
+    def __iter__(self):
+        return itertools.repeat(())
 
-    Parameters
-    ----------
-    loss : (model, *batch) -> a scalar
 
-    Raises NonFiniteError if the value is not finite, before the optimizer moves.
-    """
-    differentiate = value_and_grad(loss)
-
-    def step(state, batch, rng):
-        model, optimizer = state
-        value, gradient = differentiate(model, *batch)
-        require_finite("loss", value)
-        optimizer.step(model, gradient)
-        return state, {"loss": float(value)}
-
-    return step
+def _advance(run: Run, step: Callable, source, steps: int, recorder: Recorder | None):
+    """Take one step of the run and return its metrics."""
+    number = run.step + 1
+    if recorder:
+        recorder.mark()
+    batch = _next_batch(source, number, steps)
+    try:
+        state, metrics = step(run.state, batch, run.rng)
+        metrics = _checked(metrics)
+    except NonFiniteError as error:
+        if recorder:
+            recorder.rewind()
+            recorder.write()
+        raise NonFiniteError(f"step {number}: {error}") from error
+    run.history.append(number, metrics)
+    run.state, run.step = state, number
+    return metrics
 
 
 def _next_batch(source, number: int, steps: int):
@@ -163,3 +149,7 @@ def _checked(metrics: dict[str, float]) -> dict[str, float]:
     for name, value in numbers.items():
         require_finite(name, value)
     return numbers
+
+
+def _name(callback: Callable) -> str:
+    return getattr(callback, "__name__", type(callback).__name__)

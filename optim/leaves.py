@@ -1,19 +1,16 @@
-"""The arrays of a model beside those of its gradient, as one-dimensional views.
+"""The arrays of a model beside those of its gradient.
 
-An optimizer treats every entry of every array alike, so it sees each leaf of the model
-raveled. The views are made anew at each step, and the optimizer keeps none of them:
-arrays may be reassigned, loaded or copied between two steps.
+They are looked up anew at each step and the optimizer keeps none of them: arrays may be
+reassigned, loaded or copied between two steps.
 """
 
-from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
-from autodiff import tree_leaves, tree_paths
+from autodiff import tree_paths
 from autodiff.pytree import repeated, tree_items
-from optim.finite import NonFiniteError
 
 
 def paired_leaves(
@@ -89,39 +86,6 @@ def _require_distinct(model: Any, parameters: list[np.ndarray]) -> None:
         )
 
 
-def ravel(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return each array as a vector: a view, or a copy if it is not contiguous."""
-    return [array.ravel() for array in arrays]
-
-
-def store(vectors: Sequence[np.ndarray], arrays: Sequence[np.ndarray]) -> None:
-    """Write the raveled vectors back where `ravel` had to copy."""
-    for vector, array in zip(vectors, arrays, strict=True):
-        if not array.flags.c_contiguous:
-            array[...] = vector.reshape(array.shape)
-
-
 def name(model: Any, leaf: int) -> str:
     """Return where a leaf is, as one would write it: model.layers[0].weights."""
     return f"model{tree_paths(model)[leaf]}"
-
-
-def require_rate(learning_rate: float, parameters: Sequence[np.ndarray]) -> None:
-    """Raise ValueError if the rate is zero once it is rounded to a leaf's dtype."""
-    for dtype in {p.dtype for p in parameters}:
-        if dtype.type(learning_rate) == 0:
-            raise ValueError(
-                f"learning_rate is {learning_rate}, which is zero in {dtype}: no "
-                "parameter would ever move. Raise it, or write the model in float64"
-            )
-
-
-def require_none(count: int, what: str, model: Any, leaf: int) -> None:
-    """Raise NonFiniteError if `count` entries belonging to a leaf would overflow."""
-    if count:
-        raise NonFiniteError(
-            f"{name(model, leaf)}: {what} is nan or too large for its dtype in {count} "
-            f"of {tree_leaves(model)[leaf].size} entries; no parameter has been "
-            "changed. Lower the learning rate, or look for inputs that are huge or not "
-            "numbers"
-        )

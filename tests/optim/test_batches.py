@@ -1,5 +1,7 @@
 """Batches: full, complete, reproducible."""
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -49,16 +51,43 @@ def test_the_cursor_is_complete():
     batches = Batches(np.arange(10), size=4, rng=0)
     for _ in range(3):  # into the second permutation
         next(batches)
-    permutation, position = batches.permutation.copy(), batches.position
-    assert position == 2
-    state = batches.rng.bit_generator.state
-    expected = [next(batches)[0] for _ in range(8)]
-
     restored = Batches(np.arange(10), size=4, rng=99)
-    restored.permutation, restored.position = permutation, position
-    restored.rng.bit_generator.state = state
-    for batch in expected:
-        assert np.array_equal(next(restored)[0], batch)
+    restored.cursor = copy.deepcopy(batches.cursor)
+    assert restored.position == 2
+    for _ in range(8):
+        assert np.array_equal(next(restored)[0], next(batches)[0])
+
+
+def test_a_cursor_is_not_changed_by_later_batches():
+    batches = Batches(np.arange(10), size=4, rng=0)
+    cursor = batches.cursor
+    before = copy.deepcopy(cursor)
+    for _ in range(8):
+        next(batches)
+    assert np.array_equal(cursor["permutation"], before["permutation"])
+    assert cursor["position"] == before["position"] == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size": 3},
+        {"arrays": [((10,), "<f4")]},
+        {"position": 11},
+        {"position": -1},
+        {"permutation": np.arange(1, 11)},
+        {"permutation": np.zeros(10, int)},
+        {"permutation": np.arange(9)},
+        {"permutation": np.arange(10.0)},
+        {"rng": None},
+    ],
+)
+def test_a_cursor_that_does_not_fit_is_refused(change):
+    batches = Batches(np.arange(10), size=4, rng=0)
+    before = batches.cursor
+    with pytest.raises(ValueError, match="does not fit batches of 4 from"):
+        batches.cursor = batches.cursor | change
+    assert all(batches.cursor[name] is before[name] for name in ("permutation", "rng"))
 
 
 def test_errors():

@@ -10,6 +10,14 @@ import pytest
 from optim import SGD, Adam, Batches, NonFiniteError, descent, fit
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c():
+    """Let Ctrl-C raise KeyboardInterrupt, also where a shell has had it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def count(state, batch, rng):
     """Count the steps: the simplest state."""
     return state + 1, {"loss": 1 / (state + 1), "batch": batch}
@@ -25,6 +33,14 @@ def test_the_state_goes_from_step_to_step():
     assert history == {"loss": [1, 1 / 2, 1 / 3, 1 / 4], "batch": [0, 1, 2, 3]}
     assert all(type(value) is float for value in history["batch"])
     assert history.interrupted is False
+    assert history.stopped == "steps"
+
+
+def test_without_batches_each_step_is_given_an_empty_one():
+    def step(state, batch, rng):
+        return [*state, batch], {"loss": 0.0}
+
+    assert fit(step, [], None, steps=3, rng=0)[0] == [(), (), ()]
 
 
 def test_one_generator_serves_the_whole_run():
@@ -58,6 +74,36 @@ def test_a_callback_that_returns_true_stops_after_all_were_told():
     )
     assert state == len(told) == len(history["loss"]) == 3
     assert history.interrupted is False
+    assert history.stopped == "callback <lambda>"
+
+
+class Bar:
+    """A callback that must be closed."""
+
+    closed = 0
+
+    def __init__(self, at=None):
+        self.at = at
+
+    def __call__(self, info):
+        return info.step == self.at
+
+    def close(self):
+        self.closed += 1
+
+
+def test_callbacks_are_closed_however_the_run_ends():
+    def fail(state, batch, rng):
+        if state == 2:
+            raise RuntimeError("own")
+        return count(state, batch, rng)
+
+    bars = [Bar(), Bar(at=2), Bar()]
+    fit(count, 0, numbers(), steps=3, rng=0, callbacks=bars[:1])
+    fit(count, 0, numbers(), steps=3, rng=0, callbacks=bars[1:2])
+    with pytest.raises(RuntimeError, match="own"):
+        fit(fail, 0, numbers(), steps=3, rng=0, callbacks=bars[2:])
+    assert [bar.closed for bar in bars] == [1, 1, 1]
 
 
 def test_an_exception_of_a_step_passes_through():
@@ -82,6 +128,7 @@ def test_ctrl_c_waits_for_the_end_of_the_step():
     assert finished == [0, 1, 2]
     assert state == len(history["loss"]) == 3
     assert history.interrupted is True
+    assert history.stopped == "interrupted"
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -94,6 +141,7 @@ def test_ctrl_c_in_the_last_step_is_told_too():
     state, history = fit(step, 0, numbers(), steps=3, rng=0)
     assert state == 3
     assert history.interrupted is True
+    assert history.stopped == "steps"
 
 
 def test_a_second_ctrl_c_does_not_wait():

@@ -1,14 +1,12 @@
-"""What an optimizer asks of a model and its gradient, for SGD and Adam alike."""
+"""The leaves of a model beside those of its gradient, and what does not fit."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from autodiff import tree_leaves
-from optim import SGD, Adam, NonFiniteError
-
-OPTIMIZERS = [lambda: SGD(0.1), Adam]
+from optim import SGD, Adam
+from optim.leaves import name, paired_leaves
 
 
 @dataclass(eq=False)
@@ -18,199 +16,134 @@ class Pair:
     name: str = "pair"
 
 
-def make_pair(dtype=np.float64, seed=0):
-    rng = np.random.default_rng(seed)
-    return Pair(
-        rng.standard_normal((3, 4)).astype(dtype),
-        rng.standard_normal(5).astype(dtype),
-    )
+def make_pair(dtype=np.float64):
+    return Pair(np.zeros((3, 4), dtype), np.ones(5, dtype))
 
 
-@pytest.fixture(params=OPTIMIZERS, ids=["SGD", "Adam"])
-def make_optimizer(request):
-    return request.param
+def test_the_leaves_are_the_arrays_themselves_in_one_order():
+    model, gradient = make_pair(), make_pair()
+    parameters, gradients = paired_leaves([model, {"n": 3}], [gradient, {"n": 4}])
+    assert [id(p) for p in parameters] == [id(model.first), id(model.second)]
+    assert [id(g) for g in gradients] == [id(gradient.first), id(gradient.second)]
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_arrays_stay_the_same_objects_of_the_same_dtype(make_optimizer, dtype):
-    model, gradient, optimizer = make_pair(dtype), make_pair(dtype, 1), make_optimizer()
-    first, second, before = model.first, model.second, model.first.copy()
-    optimizer.step(model, gradient)
-    assert model.first is first
-    assert model.second is second
-    assert first.dtype == second.dtype == dtype
-    assert np.all(np.sign(before - first) == np.sign(gradient.first))
+def test_a_number_may_be_the_gradient_of_an_array_without_axes():
+    for number in (2.0, np.float64(2), np.array(2.0)):
+        _, [gradient] = paired_leaves([np.array(1.0)], [number])
+        assert isinstance(gradient, np.ndarray)
+        assert gradient.shape == ()
+        assert gradient == 2
 
 
-def test_the_gradient_is_only_read(make_optimizer):
-    model, gradient, optimizer = make_pair(), make_pair(seed=1), make_optimizer()
-    gradient.first.flags.writeable = False
-    gradient.second.flags.writeable = False
-    optimizer.step(model, gradient)
+def test_a_leaf_is_named_as_one_would_write_it():
+    tree = {"net": [make_pair(), (np.zeros(1),)]}
+    assert name(tree, 1) == "model['net'][0].second"
+    assert name(tree, 2) == "model['net'][1][0]"
 
 
-def test_any_tree_of_arrays_is_a_model(make_optimizer):
-    def tree(seed):
-        rng = np.random.default_rng(seed)
-        point = np.array(rng.standard_normal())
-        empty = np.zeros((0, 3))
-        return {"a": [make_pair(seed=seed), point], "b": (empty, rng.random((2, 2, 2)))}
-
-    model, gradient, optimizer = tree(0), tree(1), make_optimizer()
-    leaves, gradients = tree_leaves(model), tree_leaves(gradient)
-    alone = [leaf.copy() for leaf in leaves]
-    optimizer.step(model, gradient)
-    for leaf, array, g in zip(leaves, alone, gradients, strict=True):
-        before = array.copy()
-        make_optimizer().step([array], [g])
-        assert np.array_equal(leaf, array)
-        assert np.all(array != before)
+def test_two_views_of_one_array_are_two_leaves():
+    whole = np.zeros(6)
+    parameters, _ = paired_leaves([whole[:3], whole[3:]], [np.ones(3), np.ones(3)])
+    parameters[1][...] = 1
+    assert np.array_equal(whole, [0, 0, 0, 1, 1, 1])
 
 
-LAYOUTS = {
-    "Fortran": np.asfortranarray,
-    "transposed": lambda a: np.ascontiguousarray(a.T).T,
-    "reversed": lambda a: np.ascontiguousarray(a[::-1])[::-1],
-    "every second": lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+A, B, C = np.zeros((3, 2))
+FROZEN = np.zeros(2)
+FROZEN.flags.writeable = False
+
+ERRORS = {
+    "another structure": (
+        ValueError,
+        make_pair(),
+        [np.zeros((3, 4))],
+        r"has model\.first the gradient has gradient\[0\]; give step\(model, grad",
+    ),
+    "other keys": (
+        ValueError,
+        {"a": A, "b": B},
+        {"b": A, "c": B},
+        r"has model\['a'\] the gradient has gradient\['b'\]",
+    ),
+    "another order": (
+        ValueError,
+        {"a": A, "b": B},
+        {"b": B, "a": A},
+        r"has model\['a'\] the gradient has gradient\['b'\]",
+    ),
+    "a leaf too few": (
+        ValueError,
+        {"a": A, "b": B},
+        {"a": A},
+        r"has model\['b'\] the gradient has none",
+    ),
+    "a leaf too many": (
+        ValueError,
+        {"a": A, "b": B},
+        {"a": A, "b": B, "c": C},
+        r"has no more leaves the gradient has gradient\['c'\]",
+    ),
+    "integers": (ValueError, [np.arange(3)], [np.arange(3)], "no floating-point array"),
+    "no arrays": (ValueError, Pair(3, None), Pair(3, None), "no floating-point array"),
+    "nothing": (ValueError, (), (), r"write array\.astype\(np\.float64\)"),
+    "one array twice": (
+        ValueError,
+        [C, B, C],
+        [A, A, A],
+        r"model\[0\] and model\[2\] are one array, .* array\.copy\(\)",
+    ),
+    "another shape": (
+        ValueError,
+        make_pair(),
+        Pair(np.zeros((3, 4)), np.zeros(6)),
+        r"model\.second has shape \(5,\) and its gradient \(6,\)",
+    ),
+    "a shape that would broadcast": (
+        ValueError,
+        [np.zeros((1, 2))],
+        [np.zeros(2)],
+        r"model\[0\] has shape \(1, 2\) and its gradient \(2,\)",
+    ),
+    "a gradient of another precision": (
+        TypeError,
+        make_pair(),
+        make_pair(np.float32),
+        r"model\.first is float64 and its gradient float32; .*\.astype\(np\.float64\)",
+    ),
+    "a read-only parameter": (
+        ValueError,
+        [A, FROZEN],
+        [A, B],
+        r"model\[1\] is read-only .* array\.copy\(\)",
+    ),
+    "half precision": (
+        TypeError,
+        [np.zeros(3, np.float16)],
+        [np.zeros(3, np.float16)],
+        r"model\[0\] is float16 and cannot be trained",
+    ),
+    "a foreign byte order": (
+        TypeError,
+        [A.astype(A.dtype.newbyteorder())],
+        [A],
+        r"model\[0\] is [<>]f8 and cannot be trained",
+    ),
+    "a Python number": (TypeError, [1.0], [1.0], r"model\[0\] is float .* np\.array"),
+    "a NumPy number": (TypeError, [np.float64(1)], [1.0], r"model\[0\] is float64 and"),
 }
 
 
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
-def test_layouts_change_no_bit(make_optimizer, layout):
-    plain, laid_out = make_pair(), make_pair()
-    laid_out.first = layout(laid_out.first)
-    assert not laid_out.first.flags.c_contiguous
-    one, other = make_optimizer(), make_optimizer()
-    for seed in range(1, 4):
-        gradient, same = make_pair(seed=seed), make_pair(seed=seed)
-        same.first = layout(same.first)
-        one.step(plain, gradient)
-        other.step(laid_out, same)
-    assert np.array_equal(plain.first, laid_out.first)
-    assert not np.array_equal(plain.first, make_pair().first)
+@pytest.mark.parametrize("case", ERRORS)
+def test_what_does_not_fit_is_refused(case):
+    error, model, gradient, message = ERRORS[case]
+    with pytest.raises(error, match=message):
+        paired_leaves(model, gradient)
 
 
-def test_reassigned_arrays_are_the_ones_that_move(make_optimizer):
-    model, same = make_pair(), make_pair()
-    one, other = make_optimizer(), make_optimizer()
-    for seed in range(1, 4):
-        one.step(model, make_pair(seed=seed))
-        other.step(same, make_pair(seed=seed))
-        old = same.first
-        same.first = old.copy()
-        old[...] = np.nan
-    assert np.array_equal(model.first, same.first)
-
-
-BAD = [np.nan, np.inf, -np.inf]
-
-
-@pytest.mark.parametrize("bad", BAD)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@np.errstate(invalid="ignore")  # an undecorated kernel warns of inf / inf
-def test_a_gradient_that_is_not_finite_touches_nothing(make_optimizer, bad, dtype):
-    model, optimizer = make_pair(dtype), make_optimizer()
-    optimizer.step(model, make_pair(dtype, 1))
-    gradient = make_pair(dtype, 2)
-    gradient.second[3] = bad
-    before = (model.first.tobytes(), model.second.tobytes(), slots(optimizer))
-    with pytest.raises(NonFiniteError, match=r"model\.second: .* in 1 of 5"):
-        optimizer.step(model, gradient)
-    assert before == (model.first.tobytes(), model.second.tobytes(), slots(optimizer))
-
-
-@pytest.mark.parametrize("make", [SGD, Adam])
-@pytest.mark.parametrize(
-    ("dtype", "parameter", "rate"),
-    [
-        (np.float64, -1.79e308, 1e307),
-        (np.float32, -3.4e38, 1e37),
-        (np.float64, np.nan, 0.1),
-        (np.float32, np.nan, 0.1),
-        (np.float64, np.inf, 0.1),
-        (np.float32, -np.inf, 0.1),
-    ],
-)
-@np.errstate(over="ignore", invalid="ignore")
-def test_a_parameter_that_would_not_be_finite_touches_nothing(
-    make, dtype, parameter, rate
-):
-    model, optimizer = make_pair(dtype), make(rate)
-    model.first[...] = 0
-    model.second[3] = parameter
-    gradient = Pair(np.zeros((3, 4), dtype), np.zeros(5, dtype))
-    gradient.second[3] = 1
-    before = (model.first.tobytes(), model.second.tobytes(), slots(optimizer))
-    with pytest.raises(NonFiniteError, match=r"model\.second: the updated"):
-        optimizer.step(model, gradient)
-    assert before == (model.first.tobytes(), model.second.tobytes(), slots(optimizer))
-
-
-@pytest.mark.parametrize("make", [SGD, Adam])
-def test_a_rate_that_rounds_to_zero_is_refused(make):
-    model = [np.ones(2), np.ones(2, np.float32)]
-    with pytest.raises(ValueError, match=r"learning_rate is 1e-60, .* zero in float32"):
-        make(1e-60).step(model, [np.ones(2), np.ones(2, np.float32)])
-    assert np.array_equal(model, np.ones((2, 2)))
-    double = [np.zeros(2)]
-    make(1e-60).step(double, [np.ones(2)])
-    assert double[0] == pytest.approx(-1e-60, rel=1e-7, abs=0)
-
-
-def slots(optimizer):
-    """Return all that the optimizer holds, arrays as bytes."""
-    return {
-        name: [array.tobytes() for array in value] if isinstance(value, list) else value
-        for name, value in vars(optimizer).items()
-    }
-
-
-def test_a_number_may_be_the_gradient_of_an_array_without_axes(make_optimizer):
-    model = [np.array(1.0)]
-    make_optimizer().step(model, [2.0])
-    assert model[0] < 1
-
-
-def test_an_optimizer_keeps_no_parameter(make_optimizer):
-    model, optimizer = make_pair(), make_optimizer()
-    optimizer.step(model, make_pair(seed=1))
-    held = [a for v in vars(optimizer).values() if isinstance(v, list) for a in v]
-    for parameter in (model.first, model.second):
-        assert not any(np.shares_memory(parameter, array) for array in held)
-
-
-def test_errors_of_a_gradient_that_does_not_fit(make_optimizer):
-    def step(gradient, model=None):
-        make_optimizer().step(model or make_pair(), gradient)
-
-    with pytest.raises(
-        ValueError, match=r"has model\.first the gradient has gradient\[0\]"
-    ):
-        step([np.zeros((3, 4))])
-    a, b, c = np.zeros((3, 2))
-    for names, message in (
-        ("bc", r"model\['a'\] the gradient has gradient\['b'\]"),
-        ("ba", r"model\['a'\] the gradient has gradient\['b'\]"),
-        ("a", r"model\['b'\] the gradient has none"),
-        ("abc", r"no more leaves the gradient has gradient\['c'\]"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            step({key: np.ones(2) for key in names}, {"a": a, "b": b})
-    for empty in ([np.arange(3)], Pair(3, None), ()):
-        with pytest.raises(ValueError, match="no floating-point array"):
-            make_optimizer().step(empty, empty)
-    with pytest.raises(ValueError, match=r"model\[0\] and model\[2\] are one array"):
-        step([np.ones(2)] * 3, [c, b, c])
-    with pytest.raises(ValueError, match=r"model\.second has shape \(5,\) and its"):
-        step(Pair(np.zeros((3, 4)), np.zeros(6)))
-    with pytest.raises(
-        TypeError, match=r"model\.first is float64 and its gradient float32"
-    ):
-        step(make_pair(np.float32))
-    frozen = make_pair()
-    frozen.second.flags.writeable = False
-    with pytest.raises(ValueError, match=r"model\.second is read-only"):
-        step(make_pair(), frozen)
-    for scalar in (np.zeros(3, np.float16), 1.0, np.float64(1)):
-        with pytest.raises(TypeError, match=r"model\[0\] is float"):
-            step([scalar], [scalar])
+@pytest.mark.parametrize("make", [lambda: SGD(0.1), Adam])
+def test_an_optimizer_refuses_it_before_it_moves(make):
+    model, optimizer = make_pair(), make()
+    with pytest.raises(ValueError, match=r"model\.second has shape"):
+        optimizer.step(model, Pair(np.ones((3, 4)), np.ones(6)))
+    assert np.array_equal(model.first, np.zeros((3, 4)))
+    assert optimizer.steps == 0

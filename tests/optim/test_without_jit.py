@@ -9,21 +9,39 @@ import numpy as np
 import pytest
 
 import optim.adam
-import optim.gradient_descent
-from optim import SGD, Adam
+from optim.hypot import hypot
+from tests.optim.methods import METHODS
 
 
 def ten_steps():
-    """Return parameters and moments after ten steps from fixed numbers."""
+    """Return parameters and slots of every method after ten steps."""
     arrays = []
     for dtype in (np.float32, np.float64):
-        for optimizer in (SGD(0.1), Adam()):
+        for method in METHODS.values():
             rng = np.random.default_rng(0)
-            model = [rng.standard_normal((7, 5)).astype(dtype)]
+            model, optimizer = (
+                [rng.standard_normal((7, 5)).astype(dtype)],
+                method.make(),
+            )
             for _ in range(10):
-                optimizer.step(model, [rng.standard_normal((7, 5)).astype(dtype)])
+                g = rng.standard_normal((7, 5)) * 10 ** rng.uniform(-30, 30, (7, 5))
+                optimizer.step(model, [g.astype(dtype)])
             arrays += model
-        arrays += optimizer.first_moments + optimizer.second_moments
+            for name in method.slots:
+                arrays += getattr(optimizer, name)
+    return arrays
+
+
+@np.errstate(invalid="ignore", over="ignore")  # inf / inf, max + max
+def roots():
+    """Return hypot of all pairs of the numbers where formulas go wrong."""
+    arrays = []
+    for dtype in (np.float32, np.float64):
+        info = np.finfo(dtype)
+        sizes = [0, info.smallest_subnormal, info.tiny, 1, info.max, np.inf, np.nan]
+        sizes = np.array(sizes, dtype)
+        found = [hypot(x, y) for x in sizes for y in sizes]
+        arrays.append(np.array(found, dtype))
     return arrays
 
 
@@ -45,11 +63,11 @@ def test_the_undecorated_kernels_give_the_same_bits():
     )
     with np.load(io.BytesIO(run.stdout)) as file:
         undecorated = list(file.values())
-    for compiled, plain in zip(ten_steps(), undecorated, strict=True):
+    for compiled, plain in zip(ten_steps() + roots(), undecorated, strict=True):
         assert compiled.dtype == plain.dtype
-        assert np.array_equal(compiled, plain)
+        assert np.array_equal(compiled, plain, equal_nan=True)
 
 
 if __name__ == "__main__":
     assert not is_compiled()
-    np.savez(sys.stdout.buffer, *ten_steps())
+    np.savez(sys.stdout.buffer, *ten_steps(), *roots())

@@ -1,0 +1,34 @@
+"""BFGS and L-BFGS need no more evaluations than SciPy's methods of the same name."""
+
+import pytest
+
+from benchmarks import evaluations
+from benchmarks.evaluations import METHODS, TOLERANCE, Comparison, compare, table
+
+MOST = {"BFGS": 0.8, "L-BFGS": 1.2}  # of SciPy's; found 0.66 and 0.97
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_evaluations_beside_scipy(method):
+    rows = compare(method)
+    assert len(rows) == 5
+    for row in rows:
+        assert row.gradient <= TOLERANCE
+        assert row.gap < 1e-6
+    ours, theirs = (
+        sum(sum(getattr(row, s)) for row in rows) for s in ("ours", "theirs")
+    )
+    assert ours <= MOST[method] * theirs
+
+
+def test_the_table_adds_up(monkeypatch):
+    def short(method):
+        rows = [("A", (1, 2), (4, 2)), ("B", (5, 5), (6, 4))]
+        return [Comparison(method, *row, gap=0.0, gradient=0.0) for row in rows]
+
+    monkeypatch.setattr(evaluations, "compare", short)
+    assert table().splitlines()[2:5] == [
+        "| BFGS | A | 3 | 6 | 0.50 |",
+        "| BFGS | B | 10 | 10 | 1.00 |",
+        "| BFGS | all five | 13 | 16 | 0.81 |",
+    ]
