@@ -1,9 +1,30 @@
 """Models: parameters in dataclasses, losses as functions.
 
-Read mlp first, then initializers and losses.
+Read mlp first, with initializers and losses; then supervised, classifier and regressor,
+a network as an estimator. likelihoods and divergences are what generative models are
+made of; gaussian_divergences, wasserstein, transport and mmd compare laws that are not
+given as probabilities. arguments and estimator hold what all ask of their input.
 """
 
+from models.classifier import MLPClassifier
+from models.divergences import (
+    jensen_shannon,
+    kl_divergence,
+    kl_from_logits,
+    total_variation,
+)
+from models.estimator import NotFittedError
+from models.gaussian_divergences import (
+    kl_gaussian,
+    kl_gaussian_full,
+    kl_standard_normal,
+)
 from models.initializers import INITIALIZERS, glorot, he, orthogonal
+from models.likelihoods import (
+    bernoulli_log_likelihood,
+    clamp_log_variance,
+    gaussian_log_likelihood,
+)
 from models.losses import (
     accuracy,
     binary_cross_entropy,
@@ -11,17 +32,40 @@ from models.losses import (
     mean_squared_error,
 )
 from models.mlp import ACTIVATIONS, MLP, Dense
+from models.mmd import median_distance, squared_mmd
+from models.regressor import MLPRegressor
+from models.transport import Transport, optimal_transport, transport_cost
+from models.wasserstein import wasserstein_1d
 
 __all__ = [
     "ACTIVATIONS",
     "INITIALIZERS",
     "MLP",
     "Dense",
+    "MLPClassifier",
+    "MLPRegressor",
+    "NotFittedError",
+    "Transport",
     "accuracy",
+    "bernoulli_log_likelihood",
     "binary_cross_entropy",
+    "clamp_log_variance",
     "cross_entropy",
+    "gaussian_log_likelihood",
     "glorot",
     "he",
+    "jensen_shannon",
+    "kl_divergence",
+    "kl_from_logits",
+    "kl_gaussian",
+    "kl_gaussian_full",
+    "kl_standard_normal",
     "mean_squared_error",
+    "median_distance",
+    "optimal_transport",
     "orthogonal",
+    "squared_mmd",
+    "total_variation",
+    "transport_cost",
+    "wasserstein_1d",
 ]

@@ -9,7 +9,11 @@ starts from logits needs no log(0), and its gradient is a difference of two numb
 import numpy as np
 
 from autodiff import logsumexp, softplus
-from models.precision import require_floating
+from models.arguments import (
+    require_floating,
+    require_one_shape,
+    require_unit_interval,
+)
 
 
 def cross_entropy(logits, labels):
@@ -49,15 +53,8 @@ def binary_cross_entropy(logits, targets):
 
     Raises ValueError or TypeError if the targets do not fit.
     """
-    _check_same("targets", targets, "logits", logits)
-    if isinstance(targets, np.ndarray) and not (
-        targets.min() >= 0 and targets.max() <= 1
-    ):
-        raise ValueError(
-            f"targets run from {targets.min()} to {targets.max()}; outside [0, 1] they "
-            "are no probabilities and the loss has no lower bound: rescale or binarize "
-            "the data"
-        )
+    require_one_shape(logits=logits, targets=targets)
+    require_unit_interval("targets", targets)
     return np.mean(softplus(logits) - logits * targets)
 
 
@@ -72,7 +69,7 @@ def mean_squared_error(prediction, target):
 
     Raises ValueError or TypeError if the two do not fit.
     """
-    _check_same("target", target, "prediction", prediction)
+    require_one_shape(prediction=prediction, target=target)
     return np.mean((prediction - target) ** 2)
 
 
@@ -119,25 +116,3 @@ def _check_labels(logits, labels) -> None:
                 f"have {classes} classes; a negative label would silently count from "
                 f"the end: use 0 to {classes - 1}"
             )
-
-
-def _check_same(name: str, array, other_name: str, other) -> None:
-    require_floating(other_name, other)
-    require_floating(name, array)
-    if array.shape != other.shape:
-        raise ValueError(
-            f"{other_name} of shape {other.shape} cannot be compared with {name} of "
-            f"shape {array.shape}: broadcasting would average over wrong pairs; give "
-            "both one shape"
-        )
-    if array.dtype != other.dtype:
-        raise TypeError(
-            f"{other_name} of dtype {other.dtype} and {name} of dtype {array.dtype} "
-            "do not share a precision, and the larger one would win silently: write "
-            f"{name}.astype(np.{other.dtype})"
-        )
-    if 0 in array.shape:
-        raise ValueError(
-            f"{other_name} and {name} have shape {array.shape}; the mean over no "
-            "number is undefined"
-        )

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from autodiff import relu, sigmoid, softplus
+from models.arguments import require_floating
 from models.initializers import INITIALIZERS
-from models.precision import require_floating
 
 
 def identity(x):
