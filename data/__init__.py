@@ -4,9 +4,9 @@
 files from a folder, and downloads them only when asked to. `make_*` draws toy data, and
 the density that they are drawn from comes with them.
 
-Read digits and images first, then sample, mixtures, curves, checkerboard and patterns
-for densities that are known; transforms and split for what is done to any data; mnist,
-idx and fetch for files that others publish.
+Read digits and images first, then sample, mixtures, curves, checkerboard, patterns and
+regression for densities that are known; transforms and split for what is done to any
+data; mnist, idx and fetch for files that others publish.
 """
 
 from data.checkerboard import Checkerboard, make_checkerboard

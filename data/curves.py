@@ -61,6 +61,7 @@ class NoisyCurves:
         """Return log p(x) for x : (n, 2), of shape (n,), in nats, by quadrature.
 
         In float64 the error is below 1e-10 within ten standard deviations of a curve.
+        Time and memory grow like the length of the curves over the noise.
         Raises as GaussianMixture.log_density.
         """
         return self.mixture.log_density(x)

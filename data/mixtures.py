@@ -87,8 +87,10 @@ class GaussianMixture:
         sds = self.sds.astype(x.dtype)
         squares = [((x[:, j, np.newaxis] - means[:, j]) / sds) ** 2 for j in range(d)]
         exponents = log_peaks - sum(squares) / 2
-        # The largest exponent taken out, no sum is zero far away from all means.
+        # The largest exponent taken out, no sum is zero far away from all means. Where
+        # all squares overflow it is -inf, which taken out of itself would be nan.
         top = np.max(exponents, axis=1, keepdims=True)
+        top = np.maximum(top, np.finfo(x.dtype).min)
         return top[:, 0] + np.log(np.sum(np.exp(exponents - top), axis=1))
 
 
@@ -120,23 +122,21 @@ def make_eight_gaussians(
     n: int,
     *,
     rng,
-    radius: float = 2.0,
-    sd: float = 0.02,
-    scale: float = 1.414,
+    radius: float = 2.0 / 1.414,
+    sd: float = 0.02 / 1.414,
     dtype: DTypeLike = np.float64,
 ) -> Sample:
     """Draw n points of eight equal Gaussians on a ring; labels count them from angle 0.
 
-    m_k = radius (cos(k pi / 4), sin(k pi / 4)) / scale and s = sd / scale, for k = 0 to
-    7. Of points drawn on a ring of radius 2 each coordinate has the variance 2: the
-    scale makes it one, up to the digits that are customary.
+    m_k = radius (cos(k pi / 4), sin(k pi / 4)), for k = 0 to 7. On a ring of radius 2
+    each coordinate has the variance 2; 1.414, as published, makes it one.
 
     Reference: I. Gulrajani et al., Improved training of Wasserstein GANs, NeurIPS 2017,
     whose toy experiments have these numbers.
     """
     angles = np.arange(8) * np.pi / 4
     means = radius * np.column_stack([np.cos(angles), np.sin(angles)])
-    density = GaussianMixture(np.full(8, 1 / 8), means / scale, np.full(8, sd / scale))
+    density = GaussianMixture(np.full(8, 1 / 8), means, np.full(8, sd))
     return density.sample(n, rng=rng, dtype=dtype)
 
 
@@ -144,20 +144,17 @@ def make_twenty_five_gaussians(
     n: int,
     *,
     rng,
-    step: float = 2.0,
-    sd: float = 0.05,
-    scale: float = 2.828,
+    step: float = 2.0 / 2.828,
+    sd: float = 0.05 / 2.828,
     dtype: DTypeLike = np.float64,
 ) -> Sample:
     """Draw n points of 25 equal Gaussians on a grid; labels count its rows.
 
-    m = step (i, j) / scale and s = sd / scale, for i and j from -2 to 2: on a grid of
-    step 2 each coordinate has the variance 8, which the scale makes one. Reference: as
+    m = step (i, j) for i and j from -2 to 2. On a grid of step 2 each coordinate has
+    the variance 8; 2.828, as published, makes it one. Reference: as for
     `make_eight_gaussians`.
     """
     ticks = step * np.arange(-2, 3)
     means = np.array([(x, y) for y in ticks for x in ticks])
-    density = GaussianMixture(
-        np.full(25, 1 / 25), means / scale, np.full(25, sd / scale)
-    )
+    density = GaussianMixture(np.full(25, 1 / 25), means, np.full(25, sd))
     return density.sample(n, rng=rng, dtype=dtype)

@@ -6,6 +6,7 @@ The smallest laws that a model of binary variables can fail at, with the best me
 log-likelihood known: -log K nats.
 """
 
+import operator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -21,7 +22,7 @@ MAX_BITS = 16
 class Patterns:
     """The uniform law on some binary patterns.
 
-    patterns : (K, d) uint8 of 0 and 1, no two rows the same
+    patterns : (K, d) of 0 and 1, no two rows the same; kept as uint8
 
     Raises ValueError if they are not.
     """
@@ -29,7 +30,7 @@ class Patterns:
     patterns: NDArray[np.uint8]
 
     def __post_init__(self):
-        patterns = self.patterns
+        patterns = np.asarray(self.patterns)
         if (
             patterns.ndim != 2
             or 0 in patterns.shape
@@ -39,6 +40,7 @@ class Patterns:
                 f"patterns of shape {patterns.shape} must be (K, d), with K and d at "
                 "least 1 and entries 0 or 1"
             )
+        object.__setattr__(self, "patterns", patterns.astype(np.uint8))
         if len(self._known) < len(patterns):
             raise ValueError(
                 f"{len(patterns) - len(self._known)} patterns stand there twice, and "
@@ -74,7 +76,7 @@ def words(bits: int) -> NDArray[np.uint8]:
 
     Raises ValueError unless bits is from 1 to 16.
     """
-    if not 1 <= bits <= MAX_BITS:
+    if not 1 <= operator.index(bits) <= MAX_BITS:
         raise ValueError(
             f"{bits} bits are asked for; their table of 2^bits words is made for 1 to "
             f"{MAX_BITS}"
@@ -89,8 +91,8 @@ def even_parity(bits: int) -> Patterns:
     The last bit is the parity of those before it, so XOR is three bits, with K = 4
     patterns; in general K = 2^(bits - 1).
     """
-    heads = words(bits - 1)
-    return Patterns(np.column_stack([heads, heads.sum(axis=1) % 2]).astype(np.uint8))
+    every = words(bits)
+    return Patterns(every[every.sum(axis=1) % 2 == 0])
 
 
 def bars_and_stripes(size: int) -> Patterns:
@@ -102,6 +104,8 @@ def bars_and_stripes(size: int) -> Patterns:
 
     Reference: D. J. C. MacKay, Information Theory, Inference, and Learning Algorithms
     (2003), chapter 43.
+
+    Raises ValueError unless size, the bits of a row, is from 1 to 16.
     """
     columns = words(size)
     bars = np.repeat(columns[:, np.newaxis, :], size, axis=1)

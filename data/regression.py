@@ -28,7 +28,15 @@ class NoisySine:
         return np.sin(2 * np.pi * X)
 
     def log_density(self, X, y):
-        """Return log p(y | X) = log N(y; sin(2 pi X), noise^2), of the shape of y."""
+        """Return log p(y | X) = log N(y; sin(2 pi X), noise^2), of the shape of y.
+
+        Raises ValueError if X and y have two shapes.
+        """
+        if np.shape(X) != np.shape(y):
+            raise ValueError(
+                f"X has shape {np.shape(X)} and y {np.shape(y)}; broadcasting would "
+                "pair them wrongly: give one y for each X, both (n, 1)"
+            )
         z = (y - self.mean(X)) / self.noise
         return -(z**2) / 2 - math.log(math.sqrt(2 * math.pi) * self.noise)
 

@@ -2,14 +2,14 @@
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 def split(
-    n: int, fractions: Sequence[float], *, rng, labels: np.ndarray | None = None
+    n: int, fractions: Iterable[float], *, rng, labels: np.ndarray | None = None
 ) -> tuple[NDArray[np.int64], ...]:
     """Divide the indices 0 ... n - 1 at random, one array for each fraction.
 
@@ -31,13 +31,13 @@ def split(
 
     Raises ValueError if the fractions or labels do not fit, or a part would be empty.
     """
-    n = operator.index(n)
+    n, fractions = operator.index(n), tuple(fractions)
     if not (
         all(fraction > 0 for fraction in fractions)
         and math.isclose(math.fsum(fractions), 1, abs_tol=1e-9)
     ):
         raise ValueError(
-            f"fractions are {tuple(fractions)}; they must be positive with sum 1, so "
+            f"fractions are {fractions}; they must be positive with sum 1, so "
             "that every example is in one part: (0.8, 0.1, 0.1), for example"
         )
     if labels is not None and np.shape(labels) != (n,):
@@ -49,8 +49,8 @@ def split(
     order = rng.permutation(n)
     groups = [order]
     if labels is not None:
-        classes = np.asarray(labels)[order]
-        groups = [order[classes == label] for label in np.unique(classes)]
+        classes, numbers = np.unique(labels, return_inverse=True)
+        groups = [order[numbers[order] == k] for k in range(len(classes))]
     cuts = np.cumsum(fractions)[:-1]
     pieces = [
         np.split(group, np.rint(cuts * len(group)).astype(int)) for group in groups
@@ -60,7 +60,7 @@ def split(
     )
     if not all(map(len, parts)):
         raise ValueError(
-            f"{n} examples cut into {tuple(fractions)} give parts of "
+            f"{n} examples cut into {fractions} give parts of "
             f"{[len(part) for part in parts]}; a part without examples measures "
             "nothing: use more examples or fewer parts"
         )

@@ -34,6 +34,7 @@ class Standardizer:
         Computed in float64 whatever the dtype of X, and relative to the range of the
         feature, so that no square leaves the range of floating-point numbers. A feature
         that never changes has mean_j its value and scale_j = 1: it becomes zero.
+        Where scale_j would be too small for a number of its dtype it is 1 as well.
 
         Parameters
         ----------
@@ -42,12 +43,12 @@ class Standardizer:
         Raises TypeError if X is not floating; ValueError if it is empty or not finite.
         """
         _require_examples("X", X)
-        low, high = X.min(axis=0), X.max(axis=0)
-        changes = high > low
-        unit = np.where(changes, high.astype(np.float64) - low, 1.0)
-        mean = np.where(changes, X.mean(axis=0, dtype=np.float64), low)
-        scale = np.where(changes, unit * np.std((X - mean) / unit, axis=0), 1.0)
-        return cls(mean.astype(X.dtype), scale.astype(X.dtype))
+        low = X.min(axis=0).astype(np.float64)
+        unit = X.max(axis=0) - low
+        Z = (X - low) / np.where(unit > 0, unit, 1)
+        mean = (low + unit * Z.mean(axis=0)).astype(X.dtype)
+        scale = (unit * Z.std(axis=0)).astype(X.dtype)
+        return cls(mean, np.where(scale > 0, scale, 1))
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Return (X - mean) / scale. Raises as `fit` does, or if X does not fit."""
@@ -141,7 +142,8 @@ def nudge(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
     Raises ValueError if the shapes are others.
     """
-    if images.ndim != 3 or len(images) != len(labels):
+    images, labels = np.asarray(images), np.asarray(labels)
+    if images.ndim != 3 or labels.shape[:1] != images.shape[:1]:
         raise ValueError(
             f"images of shape {images.shape} and labels of shape {labels.shape} cannot "
             "be nudged; images are (n, height, width), with one label each: rows of "

@@ -65,7 +65,13 @@ class MLPClassifier(Supervised):
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
         """Return the accuracy, the fraction of examples whose class is predicted."""
         predicted = self.predict(X)
-        return float(np.mean(predicted == _labels(y, len(predicted))))
+        labels = _labels(y, len(predicted))
+        if (labels.dtype.kind in "US") != (predicted.dtype.kind in "US"):
+            raise TypeError(
+                f"y holds {labels.dtype} and the classes are {predicted.dtype}, of "
+                "which none would ever be equal: give labels like those of fit"
+            )
+        return float(np.mean(predicted == labels))
 
 
 def _classification_loss(network, x, labels):

@@ -96,7 +96,8 @@ def best_tree(a, b, cost):
     # are equal in double precision.
     unit = float(np.max(np.abs(cost))) or 1.0
     masses = [law / law.sum() for law in (np.float64(a), np.float64(b))]
-    leaving, arriving = kron(eye_array(n), np.ones(m)), kron(np.ones(n), eye_array(m))
+    leaving = kron(eye_array(n), np.ones((1, m)))
+    arriving = kron(np.ones((1, n)), eye_array(m))
     found = linprog(
         np.ravel(cost) / unit,
         A_eq=vstack([leaving, arriving]),

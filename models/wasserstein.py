@@ -27,8 +27,8 @@ def wasserstein_1d(x, y, x_weights=None, y_weights=None, *, power=1):
     Equal values keep their order, and where two quantiles meet, or all do, the
     derivative of their distance is taken to be zero.
 
-    A mass that rounding moves, eps at most, costs up to eps^(1/r) times the range of
-    the values: 1e-8 of it for r = 2, half of it for r = 50. Only weights are rounded.
+    Sums of weights are rounded, and a mass of eps that has to move by s for that costs
+    eps^(1/r) s: 1e-8 s for r = 2, half of s for r = 50.
 
     Parameters
     ----------

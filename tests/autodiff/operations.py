@@ -204,7 +204,7 @@ def clip(draw):
         case "low":
             return Case(lambda x, low: np.clip(x, low, None), (x, low))
         case "high":
-            return Case(lambda x, high: np.clip(x, max=high), (x, high))
+            return Case(lambda x, high: np.clip(x, None, high), (x, high))
     return Case(lambda x: np.clip(x, -0.61, 0.73), (x,))
 
 

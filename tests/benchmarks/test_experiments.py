@@ -15,7 +15,11 @@ LIMITS = {
     "diffusion": 45,
     "GAN": 30,
 }
-FAMILIES = {"digits-mlp": "digits networks"}
+FAMILIES = {
+    "digits-mlp": "digits networks",
+    "optimizers": "digits networks",
+    "universal-approximation": "digits networks",
+}
 
 
 def test_every_experiment_has_its_family():

@@ -218,6 +218,16 @@ def test_mixture_far_away_is_a_parabola_and_not_minus_infinity():
     assert found[0] == pytest.approx(-(1000**2) / 2 - np.log(np.pi / 2), rel=1e-15)
 
 
+@pytest.mark.parametrize(("dtype", "far"), [(np.float32, 1e25), (np.float64, 1e200)])
+def test_where_the_square_overflows_log_p_is_minus_infinity(dtype, far):
+    """And not inf - inf; other points of the same call are as before."""
+    density = make_eight_gaussians(1, rng=0).density
+    x = np.array([[far, 0], [0, -far], [1.0, 1.0]], dtype)
+    with np.errstate(over="ignore", divide="ignore"):
+        found = density.log_density(x)
+    assert found.tolist() == [-np.inf, -np.inf, density.log_density(x[2:])[0]]
+
+
 @pytest.mark.parametrize("name", SMOOTH)
 def test_autodiff_gives_the_score(name):
     """Of a mixture it is sum_k r_k (m_k - x) / s_k^2, with responsibilities r."""

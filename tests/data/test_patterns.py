@@ -45,7 +45,7 @@ def test_xor_is_the_even_parity_of_three_bits():
     assert np.array_equal(sample.X, make_parity(100, bits=2, rng=0).X)
 
 
-@given(bits=st.integers(2, 8), seed=st.integers(0, 2**32))
+@given(bits=st.integers(1, 8), seed=st.integers(0, 2**32))
 def test_parity_is_that_of_the_number_of_bits_on(bits, seed):
     assert not np.any(even_parity(bits).patterns.sum(axis=1) % 2)
     assert len(even_parity(bits).patterns) == 2 ** (bits - 1)
@@ -89,6 +89,15 @@ def test_an_unlikely_pattern_is_seen():
     assert chi_square(counts, np.full(14, 50_000 / 14)) > 1
 
 
+def test_a_law_keeps_its_own_patterns():
+    given = np.array([[0.0, 1.0], [1.0, 1.0]])
+    law = Patterns(given)
+    given[:] = 0
+    assert law.patterns.dtype == np.uint8
+    assert law.patterns.tolist() == Patterns([[0, 1], [1, 1]]).patterns.tolist()
+    assert np.all(law.log_density(np.array([[0.0, 1], [1, 1]])) == -np.log(2))
+
+
 def test_what_is_not_binary_has_no_probability():
     x = np.array([[0, 1, 1], [0.5, 1, 1], [0, 2, 1], [256, 1, 1], [1, 1, 1]])
     log_p = even_parity(3).log_density(x)
@@ -123,6 +132,10 @@ def test_errors():
     for bits in (0, 17):
         with pytest.raises(ValueError, match=f"{bits} bits are asked for"):
             make_parity(1, bits=bits, rng=0)
+    with pytest.raises(ValueError, match="0 bits are asked for"):
+        bars_and_stripes(0)
+    with pytest.raises(TypeError, match="integer"):
+        make_parity(1, bits=2.5, rng=0)
     with pytest.raises(ValueError, match="draw at least one point"):
         make_xor(0, rng=0)
     with pytest.raises(TypeError, match="dtype is"):

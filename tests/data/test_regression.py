@@ -69,5 +69,9 @@ def test_errors():
             make_noisy_sine(5, rng=0, noise=noise)
     with pytest.raises(ValueError, match="draw at least one point"):
         make_noisy_sine(0, rng=0)
+    data = make_noisy_sine(5, rng=0)
+    for y in (data.y[:, 0], data.y[:1], 0.5):
+        with pytest.raises(ValueError, match="give one y for each X"):
+            data.log_density(data.X, y)
     with pytest.raises(TypeError, match="dtype is"):
         make_noisy_sine(5, rng=0, dtype=np.int64)

@@ -36,6 +36,18 @@ def test_balanced_parts_have_the_classes_of_the_whole(shares, classes, seed):
             assert abs(np.sum(labels[part] == label) - fraction * whole) <= 1
 
 
+def test_a_label_that_equals_no_other_is_in_a_part_too():
+    """Two of four labels are nan, which is not equal to itself, but one class here."""
+    parts = split(4, (0.5, 0.5), rng=0, labels=[np.nan, 1.0, 1.0, np.nan])
+    assert sorted(np.concatenate(parts)) == [0, 1, 2, 3]
+    assert [len(set(part) & {0, 3}) for part in parts] == [1, 1]
+
+
+def test_fractions_may_come_one_by_one():
+    parts = split(10, (fraction for fraction in (0.7, 0.3)), rng=0)
+    assert [len(part) for part in parts] == [7, 3]
+
+
 def test_balance_is_lost_without_labels():
     """The same seed, one class in ten: without labels the parts differ by more."""
     labels = np.arange(1000) % 10 == 0

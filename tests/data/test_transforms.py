@@ -46,6 +46,8 @@ def test_standardizer_by_hand():
 def test_no_square_leaves_the_range_of_numbers(scale):
     Z = Standardizer.fit(np.array([-scale, scale])).transform(np.array([-scale, scale]))
     np.testing.assert_allclose(Z, [-1, 1], rtol=1e-14)
+    fitted = Standardizer.fit(np.array([0.5, 1.5]) * scale)
+    np.testing.assert_allclose([fitted.mean, 2 * fitted.scale], scale, rtol=1e-15)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -60,6 +62,15 @@ def test_a_constant_feature_becomes_exactly_zero(dtype):
     assert np.all(fitted.scale[[0, 2]] == 1)
     assert np.array_equal(fitted.inverse(Z)[:, [0, 2]], X[:, [0, 2]])
     assert np.allclose(Z[:, 1].std(axis=0), 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_change_of_less_than_the_smallest_scale_is_finite(dtype):
+    smallest = np.finfo(dtype).smallest_subnormal
+    X = np.array([0, 0, 0, smallest], dtype)
+    fitted = Standardizer.fit(X)
+    assert fitted.scale == 1
+    assert np.array_equal(fitted.transform(X), X)
 
 
 def test_the_mean_of_many_numbers_is_added_in_double_precision():
@@ -183,6 +194,8 @@ def test_nudge_keeps_the_order_and_the_dtype(dtype):
 
 
 def test_nudge_errors():
-    for images in (np.zeros((2, 64)), np.zeros((3, 8, 8))):
+    for images in (np.zeros((2, 64)), np.zeros((3, 8, 8)), [[1], [2]], np.zeros(2)):
         with pytest.raises(ValueError, match="cannot be nudged"):
             nudge(images, np.zeros(2))
+    with pytest.raises(ValueError, match=r"labels of shape \(\) cannot be nudged"):
+        nudge(np.zeros((2, 8, 8)), 1)

@@ -343,6 +343,14 @@ def test_errors_of_a_score():
             network.score(X[: len(bad)], bad)
 
 
+def test_labels_of_another_kind_are_no_wrong_answers():
+    X, y = clusters()
+    for known, given in ((y, y.astype(str)), (y.astype(str), y)):
+        network = MLPClassifier(**QUICK).fit(X, known)
+        with pytest.raises(TypeError, match="none would ever be equal"):
+            network.score(X, given)
+
+
 @pytest.mark.parametrize("estimator", BOTH)
 def test_nothing_works_before_a_fit(estimator, monkeypatch, tmp_path):
     X, y = problem(estimator)
