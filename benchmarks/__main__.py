@@ -5,21 +5,25 @@ Exit codes: 0 all is well, 1 a result failed, 2 a wrong command line, 130 interr
 
 import argparse
 import logging
+import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 try:
-    from benchmarks import experiment, page, record
-    from benchmarks.environment import doctor
+    from benchmarks import experiment, files, page, record
+    from benchmarks.environment import doctor, environment
     from benchmarks.quick import Outcome
     from benchmarks.report import report
+    from benchmarks.speed import race, row, table
 except KeyboardInterrupt:  # These imports take a second, in which Ctrl-C may come.
     sys.exit(130)
 
 OUTPUT = Path("results")
 ALL = "all experiments"
+SPEED = "time our kernels beside those of other libraries"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     shape = argparse.ArgumentDefaultsHelpFormatter
     main = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Run the experiments.",
+        description="Run the experiments, and time the kernels.",
         formatter_class=shape,
     )
     main.add_argument(
@@ -63,7 +67,54 @@ def parser() -> argparse.ArgumentParser:
             default=OUTPUT,
             help="folder for results.json, the figures and index.html",
         )
+    add_speed(commands.add_parser("speed", help=SPEED, formatter_class=shape))
     return main
+
+
+def add_speed(speed: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command `speed`."""
+    speed.add_argument(
+        "names", nargs="*", metavar="ROW", default=row.names(), help="what is timed"
+    )
+    speed.add_argument(
+        "--pairs",
+        type=whole_number(5),
+        default=7,
+        help="how often ours and a peer are timed side by side; at least 5",
+    )
+    speed.add_argument(
+        "--threads",
+        type=whole_number(1),
+        nargs="+",
+        default=[1, 2],
+        help="how many threads each may use, one number after the other",
+    )
+    speed.add_argument(
+        "--peers-python",
+        default=sys.executable,
+        metavar="PATH",
+        help="interpreter that has NumPy and the peers",
+    )
+    speed.add_argument(
+        "--json",
+        type=Path,
+        default=argparse.SUPPRESS,
+        metavar="FILE",
+        help="write all times to a file as well",
+    )
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers that are not below `least`."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number from {least} on"
+            )
+        return int(text)
+
+    return read
 
 
 def seed(text: str) -> int:
@@ -84,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("\n".join(lines))
             return 0 if healthy else 1
         if options.command is None:
-            commands.error("say what to do: list, run, report or --doctor")
+            commands.error("say what to do: list, run, report, speed or --doctor")
         if options.command == "list":
             for name in experiment.names():
                 module = experiment.load(name)
@@ -92,6 +143,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         if options.command == "run":
             return quick(commands, check(commands, options.names), options)
+        if options.command == "speed":
+            return speed(commands, options)
         if "full" not in options:
             return quick(commands, experiment.names(), options)
         if options.seed != record.QUICK_SEED:
@@ -107,25 +160,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def check(commands: argparse.ArgumentParser, names: Sequence[str]) -> Sequence[str]:
-    """Return the names; a name that is no experiment is a usage error."""
+def check(
+    commands: argparse.ArgumentParser,
+    names: Sequence[str],
+    kind: str = "experiment",
+    known: Callable[[], list[str]] = experiment.names,
+) -> Sequence[str]:
+    """Return the names; a name of nothing of the kind is a usage error."""
     for name in names:
-        if name not in experiment.names():
+        if name not in known():
             commands.error(
-                f"there is no experiment {name!r}; there are: "
-                f"{', '.join(experiment.names())}"
+                f"there is no {kind} {name!r}; there are: {', '.join(known())}"
             )
     return names
 
 
-def check_output(commands: argparse.ArgumentParser, folder: Path) -> None:
+def check_output(
+    commands: argparse.ArgumentParser, folder: Path, option: str = "--output"
+) -> None:
     """Make the folder; where nothing can be written, that is a usage error."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         commands.error(
-            f"nothing can be written to --output {folder} ({error}), and the results "
+            f"nothing can be written to {option} {folder} ({error}), and the results "
             "would be lost after the runs; name another folder"
         )
 
@@ -170,6 +229,34 @@ def full(names: Sequence[str]) -> int:
             code = 1
         print(f"wrote {record.FOLDER / name}.json")
     return code
+
+
+def speed(commands: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    """Compare rows with their peers, print each table and write the file."""
+    check(commands, options.names, "row", row.names)
+    python = shutil.which(options.peers_python)
+    if python is None:
+        commands.error(
+            f"--peers-python {options.peers_python} is no program that can be run; "
+            "give the path of a Python interpreter"
+        )
+    if "json" in options:
+        check_output(commands, options.json.parent, "--json")
+    settings = {
+        "pairs": options.pairs,
+        "threads": options.threads,
+        "python": os.path.abspath(python),
+    }
+    outcomes = []
+    for name in options.names:
+        outcomes.append(race.run(name, **settings))
+        print("\n".join(table.lines(outcomes[-1])), flush=True)
+    if "json" in options:
+        rows = [table.entry(outcome) for outcome in outcomes]
+        content = {"environment": environment(), "settings": settings, "rows": rows}
+        files.write(options.json, files.dumps(content))
+        print(f"wrote {options.json}")
+    return 1 if any(outcome.failures for outcome in outcomes) else 0
 
 
 if __name__ == "__main__":

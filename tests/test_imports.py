@@ -27,8 +27,15 @@ MAY_IMPORT_COMPILED = ["optim", "autodiff.compile"]
 DEPENDENCIES = {"numpy", "scipy", "matplotlib", "numba", "llvmlite"}
 OPTIONAL = {"tqdm", "torch", "jax", "sklearn", "autograd", "mygrad"}
 # autodiff.table loads the rules of scipy at the first scipy function that it meets;
-# the experiments are found by name, and --doctor looks at each package.
-MAY_LOAD_BY_NAME = {"autodiff.table", "benchmarks.experiment", "benchmarks.environment"}
+# the experiments and the rows of the speed table are found by name, and --doctor looks
+# at each package.
+MAY_LOAD_BY_NAME = {
+    "autodiff.table",
+    "benchmarks.environment",
+    "benchmarks.experiment",
+    "benchmarks.speed.row",
+    "benchmarks.speed.worker",
+}
 
 
 def lies_in(name, packages):
@@ -59,10 +66,10 @@ def imports(tree, modules):
 
 
 def loads_by_name(tree):
-    """Whether a file calls import_module or __import__."""
+    """Whether a file calls import_module, __import__ or resolve_name."""
     calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
     names = {getattr(call, "id", getattr(call, "attr", None)) for call in calls}
-    return bool(names & {"import_module", "__import__"})
+    return bool(names & {"import_module", "__import__", "resolve_name"})
 
 
 def complaint(module, target, late):
@@ -169,6 +176,7 @@ def test_allowed_imports_are_not_reported():
         ("models.rbm", "import_module('optim')", "by name"),
         ("models.rbm", "importlib.import_module('optim')", "by name"),
         ("models.rbm", "__import__('optim')", "by name"),
+        ("models.rbm", "pkgutil.resolve_name('optim')", "by name"),
     ],
 )
 def test_planted_violation_is_reported(module, text, words):

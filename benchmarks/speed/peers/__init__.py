@@ -1,0 +1,1 @@
+"""The work of the rows in other libraries, each imported when it is called."""
