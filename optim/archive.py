@@ -15,6 +15,7 @@ bytes as the file has for it, and the manifest has a largest size.
 Formats: PKWARE, APPNOTE.TXT 6.3.10 (zip); NumPy, numpy.lib.format (npy, version 1.0).
 """
 
+import glob
 import json
 import math
 import os
@@ -78,7 +79,7 @@ def write_archive(
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with open(partial, "wb") as file:
             _write_members(file, kind, content, arrays)
@@ -93,6 +94,12 @@ def write_archive(
         folder = os.open(path.parent, os.O_DIRECTORY)
         os.fsync(folder)
         os.close(folder)
+
+
+def remove_partial(path: Path) -> None:
+    """Remove what writers of a file left beside it when they were killed."""
+    for partial in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        partial.unlink(missing_ok=True)
 
 
 def _write_members(file: BinaryIO, kind: str, content: Any, arrays: dict) -> None:

@@ -3,8 +3,7 @@
 A checkpoint holds all that decides how a run goes on: the number of steps done, the
 state, the random streams, and of the batches and the callbacks their cursors. A cursor
 is a property that can be read and set: a tree of the values by which its owner, or one
-like it in another process, goes on from here. Later steps replace these values and
-never change them in place; Generators alone move.
+like it in another process, goes on from here.
 
 It also holds the outline of the run as it began: every static value, and class, dtype
 and shape of all that has contents. A run is resumed by one with the same outline: what
@@ -20,8 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from autodiff import tree_leaves
-from optim.archive import CheckpointError, read_archive, refusing, write_archive
+from optim.archive import (
+    CheckpointError,
+    read_archive,
+    refusing,
+    remove_partial,
+    write_archive,
+)
 from optim.environment import environment
 from optim.run import Run
 from optim.snapshot import restore, take
@@ -35,8 +39,8 @@ class Checkpoint:
     ----------
     path : of the file; the one before it is kept beside it, with ".previous" appended
     every : steps between two of them, besides one before the first step and one after
-        the last, however the run ends: by the number of steps, by a callback, by
-        Ctrl-C, or by a NonFiniteError in the next step
+        the last, if the run ends by the number of steps, a callback or Ctrl-C; a run
+        that dies leaves the one before
     resume : whether to go on with the run in the file, if there is one; without it a
         file that is already there is refused
 
@@ -88,7 +92,6 @@ class Recorder:
         self.path = Path(checkpoint.path)
         self.previous = self.path.with_name(self.path.name + ".previous")
         self.run = run
-        self.written: int | None = None
         if not hasattr(run.batches, "cursor"):
             raise TypeError(
                 f"batches of type {type(run.batches).__name__} have no cursor, so a "
@@ -109,18 +112,14 @@ class Recorder:
                 f"it by Checkpoint({str(checkpoint.path)!r}, resume=True), choose "
                 "another path, or delete it"
             )
-        leaves = tree_leaves(self._record(), lambda x: isinstance(x, Generator))
-        self.streams = [x.bit_generator for x in leaves if isinstance(x, Generator)]
-        self.mark()
+        remove_partial(self.path)
 
     def is_due(self) -> bool:
         """Whether it is time for a checkpoint."""
         return self.run.step % self.every == 0
 
     def write(self) -> None:
-        """Write the run, if it has moved since the last time."""
-        if self.written == self.run.step:
-            return
+        """Write the run as it is now."""
         snapshot = take(self._record(), "run")
         for name in snapshot.classes.keys() - self.classes.keys():
             raise TypeError(
@@ -134,18 +133,6 @@ class Recorder:
             "run": snapshot.tree,
         }
         write_archive(self.path, "run", content, snapshot.arrays, self.previous)
-        self.written = self.run.step
-
-    def mark(self) -> None:
-        """Remember where the batches and all streams stand."""
-        states = [(stream, stream.state) for stream in self.streams]
-        self.marked = self.run.batches.cursor, states
-
-    def rewind(self) -> None:
-        """Put the batches and all streams back to where they were marked."""
-        self.run.batches.cursor, states = self.marked
-        for stream, state in states:
-            stream.state = state
 
     def _record(self) -> Record:
         run = self.run
@@ -181,7 +168,6 @@ class Recorder:
             _require_consistent(record)
             changes = _changes(content["environment"], environment())
             self._take_over(record)
-        self.written = record.step
         if changes:
             warnings.warn(
                 f"the run in {path} was on {changes}; it goes on, but its last bits "

@@ -15,8 +15,10 @@ def descent(loss: Callable, *, max_norm: float | None = None) -> Callable:
 
         step((model, optimizer, average), batch, rng):
             value, gradient = value_and_grad(loss)(model, *batch)
-            optimizer.step(model, clip_by_norm(gradient, max_norm))
+            gradient, norm = clip_by_norm(gradient, max_norm)
+            optimizer.step(model, gradient)
             average.update(model)
+            return (model, optimizer, average), {"loss": value, "gradient norm": norm}
 
     Parameters
     ----------
@@ -24,7 +26,8 @@ def descent(loss: Callable, *, max_norm: float | None = None) -> Callable:
     max_norm : the length at which gradients are clipped; None for never. With it the
         metrics hold "gradient norm", before clipping, beside "loss"
 
-    Raises NonFiniteError if the value is not finite, before the optimizer moves.
+    Raises NonFiniteError if the value or that length is not finite, before the
+    optimizer moves.
     """
     differentiate = value_and_grad(loss)
 
@@ -34,7 +37,9 @@ def descent(loss: Callable, *, max_norm: float | None = None) -> Callable:
         require_finite("loss", value)
         metrics = {"loss": float(value)}
         if max_norm is not None:
-            gradient, metrics["gradient norm"] = clip_by_norm(gradient, max_norm)
+            gradient, norm = clip_by_norm(gradient, max_norm)
+            require_finite("gradient norm", norm)
+            metrics["gradient norm"] = norm
         optimizer.step(model, gradient)
         for average in averages:
             average.update(model)

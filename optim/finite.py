@@ -9,7 +9,7 @@ import math
 
 
 class NonFiniteError(FloatingPointError):
-    """A number is nan or infinite, or would be; no parameter has been changed."""
+    """A number is nan or infinite, or would be after the next step."""
 
 
 def require_finite(name: str, value: float) -> None:

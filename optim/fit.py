@@ -9,9 +9,10 @@ state that a model's own step looks after.
 """
 
 import itertools
+import math
 import operator
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from optim.archive import CheckpointError
 from optim.checkpoint import Checkpoint, Recorder
-from optim.finite import NonFiniteError, require_finite
+from optim.finite import NonFiniteError
 from optim.interrupt import deferred_interrupt
 from optim.run import History, Info, Run
 
@@ -63,8 +64,8 @@ def fit(
     Raises NonFiniteError, with the number of the step, if a metric or a gradient is not
     finite. A step that updates in place must look before it does so, as `descent` and
     the optimizers do: then the parameters are those of the last good step. Raises
-    ValueError if "loss" is missing, the names change, or the batches run out; and with
-    a checkpoint what `Recorder` raises.
+    TypeError if the metrics are no dict, ValueError if "loss" is missing, the names
+    change, or the batches run out; and with a checkpoint what `Recorder` raises.
     """
     if operator.index(steps) < 1:
         raise ValueError(f"steps is {steps}; a run takes at least one step")
@@ -86,7 +87,7 @@ def fit(
             if hasattr(callback, "close"):
                 stack.callback(callback.close)
         while run.step < steps and history.stopped is None:
-            metrics = _advance(run, step, source, steps, recorder)
+            metrics = _advance(run, step, source, steps)
             run.elapsed = time.perf_counter() - start
             info = Info(run.step, steps, run.state, metrics, run.elapsed, run.rng)
             stopping = [callback for callback in callbacks if callback(info)]
@@ -110,19 +111,14 @@ class _NoBatches:
         return itertools.repeat(())
 
 
-def _advance(run: Run, step: Callable, source, steps: int, recorder: Recorder | None):
+def _advance(run: Run, step: Callable, source, steps: int) -> dict[str, float]:
     """Take one step of the run and return its metrics."""
     number = run.step + 1
-    if recorder:
-        recorder.mark()
     batch = _next_batch(source, number, steps)
     try:
         state, metrics = step(run.state, batch, run.rng)
         metrics = _checked(metrics)
     except NonFiniteError as error:
-        if recorder:
-            recorder.rewind()
-            recorder.write()
         raise NonFiniteError(f"step {number}: {error}") from error
     run.history.append(number, metrics)
     run.state, run.step = state, number
@@ -140,6 +136,11 @@ def _next_batch(source, number: int, steps: int):
 
 
 def _checked(metrics: dict[str, float]) -> dict[str, float]:
+    if not isinstance(metrics, Mapping):
+        raise TypeError(
+            f"step returned a state and a {type(metrics).__name__} where the metrics "
+            'should be; return both, the state as one: return state, {"loss": value}'
+        )
     if "loss" not in metrics:
         raise ValueError(
             f'step returned the metrics {sorted(metrics)} without "loss", the number '
@@ -147,7 +148,12 @@ def _checked(metrics: dict[str, float]) -> dict[str, float]:
         )
     numbers = {name: float(value) for name, value in metrics.items()}
     for name, value in numbers.items():
-        require_finite(name, value)
+        if not math.isfinite(value):
+            raise NonFiniteError(
+                f"{name} is {value} after this step, and no run goes on from there: "
+                "lower the learning rate, or look for inputs that are huge or not "
+                "numbers"
+            )
     return numbers
 
 

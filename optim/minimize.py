@@ -63,8 +63,15 @@ def minimize(
     callbacks, checkpoint : as for `fit`, to which this hands the state
         (model, optimizer). The metrics are "loss" and "gradient norm"
 
-    Raises what `fit` and the optimizer's `step` raise.
+    Raises TypeError for a first-order optimizer, and what `fit` and the optimizer's
+    `step` raise.
     """
+    if not isinstance(optimizer, QuasiNewton):
+        raise TypeError(
+            "minimize takes BFGS or LBFGS, which know when to stop, and was given "
+            f"{type(optimizer).__name__}; for a method of the gradient alone write "
+            "fit(descent(loss), (model, optimizer), None, steps=1000, rng=0)"
+        )
     objective = value_and_grad(loss)
 
     def step(state, batch, rng):

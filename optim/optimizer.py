@@ -70,8 +70,9 @@ class Optimizer(ABC):
         """Move every array of the model in place, and the slots with it.
 
         Raises NonFiniteError, before any array is touched, if an entry would become nan
-        or infinite; ValueError if the model does not fit the slots, or if the rate is
-        zero in the precision of a leaf; and what `paired_leaves` raises.
+        or infinite; ValueError if the model does not fit the slots, or if at step one a
+        setting is out of range in the precision of a leaf; and what `paired_leaves`
+        raises.
         """
         parameters, gradients = paired_leaves(model, gradient)
         dtypes = {parameter.dtype for parameter in parameters}
@@ -79,22 +80,23 @@ class Optimizer(ABC):
         moved = []
         groups = zip(parameters, gradients, *self._states(parameters), strict=True)
         for leaf, group in enumerate(groups):
-            theta, g, *state = [array.ravel() for array in group]
-            n, dtype = theta.size, theta.dtype
-            new = [np.empty(n, dtype) for _ in (theta, *state)]
-            count = self.update(theta, g, *state, numbers[dtype], *new)
+            theta = group[0]
+            new = [np.empty(theta.shape, theta.dtype) for _ in ("theta", *self.slots)]
+            read = [array.ravel() for array in group]
+            written = [array.ravel() for array in new]  # views: new is contiguous
+            count = self.update(*read, numbers[theta.dtype], *written)
             if count:
                 raise NonFiniteError(
                     f"{name(model, leaf)}: the updated parameter, or what is kept of "
                     f"its gradients, is nan or too large for its dtype in {count} of "
-                    f"{n} entries; no parameter has been changed. Lower the learning "
-                    "rate, or look for inputs that are huge or not numbers"
+                    f"{theta.size} entries; no parameter has been changed. Lower the "
+                    "learning rate, or look for inputs that are huge or not numbers"
                 )
-            moved.append([array.reshape(group[0].shape) for array in new])
+            moved.append(new)
 
         thetas, *states = zip(*moved, strict=True)
-        for parameter, theta in zip(parameters, thetas, strict=True):
-            parameter[...] = theta
+        for theta, new_theta in zip(parameters, thetas, strict=True):
+            theta[...] = new_theta
         for slot, arrays in zip(self.slots, states, strict=True):
             setattr(self, slot, list(arrays))
         self.steps += 1
@@ -119,22 +121,18 @@ class Optimizer(ABC):
         return states
 
     def _rounded_numbers(self, dtype: np.dtype) -> np.ndarray:
-        """Return the coefficients in a leaf's dtype, where they must be numbers."""
-        rate, exact = self.rate, np.array(self.numbers())
+        """Return the coefficients in a leaf's dtype."""
+        exact = np.array(self.numbers())
         if not self.steps:
-            self._require_in_range(rate, exact, dtype)
-        rounded = exact.astype(dtype)
-        if dtype.type(rate) == 0 != rate:
-            raise ValueError(
-                f"learning_rate is {rate}, which is zero in {dtype}: no parameter "
-                "would ever move. Raise it, or write the model in float64"
-            )
-        return rounded
+            self._require_in_range(exact, dtype)
+        return exact.astype(dtype)
 
-    def _require_in_range(
-        self, rate: float, exact: np.ndarray, dtype: np.dtype
-    ) -> None:
-        limit = float(np.finfo(dtype).max)
+    def _require_in_range(self, exact: np.ndarray, dtype: np.dtype) -> None:
+        """Raise if the first coefficients are no numbers of a leaf's dtype.
+
+        Later a schedule may fall to zero, in that dtype too.
+        """
+        rate, limit = self.rate, float(np.finfo(dtype).max)
         settings = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
         settings["learning_rate"] = rate
         largest = max(settings, key=settings.__getitem__)
@@ -143,4 +141,9 @@ class Optimizer(ABC):
                 f"{largest} is {settings[largest]}, and the update would have a "
                 f"coefficient past the largest number of {dtype}, {limit:.3g}: lower "
                 "it, or write the model in float64"
+            )
+        if dtype.type(rate) == 0 != rate:
+            raise ValueError(
+                f"learning_rate is {rate}, which is zero in {dtype}: no parameter "
+                "would ever move. Raise it, or write the model in float64"
             )

@@ -140,21 +140,21 @@ class QuasiNewton(ABC):
 
     def _look(self, objective: Callable, model: Any) -> list[np.ndarray]:
         """Return the leaves of the model, after a call of the objective if need be."""
-        leaves = tree_leaves(model)
-        theta, known = flatten(leaves), self.parameters
-        if known.size not in (0, theta.size):
+        leaves, known = tree_leaves(model), self.parameters
+        size = sum(np.size(leaf) for leaf in leaves)
+        if known.size not in (0, size):
             kind = type(self).__name__
             raise ValueError(
                 f"this {kind} has moved {known.size} parameters and the model has "
-                f"{theta.size}; what it learned belongs to one model: make a new "
-                f"{kind} for this one"
+                f"{size}; what it learned belongs to one model: make a new {kind} for "
+                "this one"
             )
-        if not known.size or (theta != known).any():
+        if not known.size or (flatten(leaves) != known).any():
             value, tree = objective(model)
             self.evaluations += 1
             leaves, gradients = paired_leaves(model, tree)
             require_start(value, gradients, model)
-            self._remember(theta, float(value), flatten(gradients))
+            self._remember(flatten(leaves), float(value), flatten(gradients))
         return leaves
 
     def _remember(self, theta: np.ndarray, value: float, g: np.ndarray) -> None:

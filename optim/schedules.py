@@ -54,7 +54,11 @@ class StepDecay(Constant):
 
     def __post_init__(self):
         super().__post_init__()
-        _require_factor(self.factor)
+        if not 0 < self.factor <= 1:
+            raise ValueError(
+                f"factor is {self.factor}; the rate is multiplied by it and falls, so "
+                "it must be in (0, 1], for example 0.5"
+            )
         _require_count("every", self.every)
 
     def __call__(self, t: int) -> float:
@@ -63,19 +67,11 @@ class StepDecay(Constant):
 
 
 @dataclass(frozen=True)
-class ExponentialDecay(Constant):
+class ExponentialDecay(StepDecay):
     """eta_t = eta_0 factor^(t / every): the smooth `StepDecay`.
 
     factor : in (0, 1], by which the rate falls within `every` steps
     """
-
-    factor: float
-    every: int
-
-    def __post_init__(self):
-        super().__post_init__()
-        _require_factor(self.factor)
-        _require_count("every", self.every)
 
     def __call__(self, t: int) -> float:
         """Return the rate, which falls a little at each step."""
@@ -157,14 +153,6 @@ class WarmUp(Schedule):
         if t < self.steps:
             return self.then(0) * ((t + 1) / (self.steps + 1))
         return self.then(t - self.steps)
-
-
-def _require_factor(factor: float) -> None:
-    if not 0 < factor <= 1:
-        raise ValueError(
-            f"factor is {factor}; the rate is multiplied by it and falls, so it must "
-            "be in (0, 1], for example 0.5"
-        )
 
 
 def _require_count(name: str, count: int) -> None:

@@ -155,6 +155,10 @@ def flip(place):
     return change
 
 
+def other_word(members):
+    return pack(members).replace(b'"format"', b'"farmat"')
+
+
 def twice(members):
     return pack([members[0], *members])
 
@@ -205,6 +209,7 @@ def other_program(members):
         (swap_data, "is not the member that was written here"),
         (other_header, "is not the member that was written here"),
         (flip(180), "is damaged: the checksum is another"),
+        (other_word, "its manifest is damaged"),
         (change_manifest(format="other"), "its format is 'other'"),
         (change_manifest(version=2), "version 2, .* use the one that wrote it"),
         (change_manifest(kind="run"), r"holds a run and a model .* fit\(\.\.\., check"),

@@ -116,6 +116,15 @@ def test_a_gradient_that_is_not_finite_moves_nothing(max_norm, message):
     assert optimizer.steps == average.steps == 0
 
 
+def test_a_length_past_the_largest_number_moves_nothing():
+    # Every entry of the gradient is finite; fit would refuse the metric afterwards.
+    model = [np.zeros(4)]
+    step = descent(lambda m: np.sum(1.7e308 * m[0]), max_norm=1.0)
+    with pytest.raises(NonFiniteError, match="gradient norm is inf"):
+        step((model, SGD(0.1)), (), None)
+    assert np.array_equal(model[0], np.zeros(4))
+
+
 def test_a_max_norm_of_zero_is_refused_at_the_first_step():
     with pytest.raises(ValueError, match="max_norm is 0"):
         descent(squares, max_norm=0)((start(), SGD(0.1)), batch(), None)

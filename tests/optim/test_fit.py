@@ -10,14 +10,6 @@ import pytest
 from optim import SGD, Adam, Batches, NonFiniteError, descent, fit
 
 
-@pytest.fixture(autouse=True)
-def ctrl_c():
-    """Let Ctrl-C raise KeyboardInterrupt, also where a shell has had it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def count(state, batch, rng):
     """Count the steps: the simplest state."""
     return state + 1, {"loss": 1 / (state + 1), "batch": batch}
@@ -196,6 +188,8 @@ def test_a_metric_that_is_not_finite_ends_the_run():
 def test_errors():
     with pytest.raises(ValueError, match="steps is 0"):
         fit(count, 0, numbers(), steps=0, rng=0)
+    with pytest.raises(TypeError, match=r"a state and a SGD where the metrics should"):
+        fit(lambda s, b, r: s, ({}, SGD(0.1)), numbers(), steps=1, rng=0)
     with pytest.raises(ValueError, match="ran out before step 3 of 5"):
         fit(count, 0, [10, 20], steps=5, rng=0)
     with pytest.raises(ValueError, match=r"\['cost'\] without \"loss\""):

@@ -10,6 +10,7 @@ from autodiff import grad, logsumexp
 from data import load_digits
 from models.losses import cross_entropy
 from models.mlp import MLP
+from optim.adam import Adam
 from optim.bfgs import BFGS
 from optim.checkpoint import Checkpoint
 from optim.finite import NonFiniteError
@@ -162,6 +163,11 @@ def test_a_start_that_is_not_finite_is_refused():
     with np.errstate(invalid="ignore"), pytest.raises(NonFiniteError, match="step 1: "):
         minimize(lambda x: np.sum(np.log(x)), x, BFGS())
     assert np.array_equal(x, [-1, 2])
+
+
+def test_a_first_order_optimizer_is_refused():
+    with pytest.raises(TypeError, match=r"given Adam; .* write fit\(descent\(loss\)"):
+        minimize(rosenbrock, np.array([-1.2, 1.0]), Adam())
 
 
 def test_softmax_regression_on_real_digits():

@@ -428,6 +428,12 @@ def test_a_number_that_is_no_rate_is_refused(method, rate):
         method.make(learning_rate=rate)
 
 
+@pytest.mark.parametrize("rate", ["0.1", None, lambda t: 0.1, np.ones(2)])
+def test_what_is_neither_number_nor_schedule_is_refused(method, rate):
+    with pytest.raises(TypeError, match=r"give a number, or a Schedule such as"):
+        method.make(learning_rate=rate)
+
+
 def test_a_rate_that_rounds_to_zero_is_refused(method):
     model = [np.ones(2), np.ones(2, np.float32)]
     gradient = copy.deepcopy(model)
@@ -437,6 +443,21 @@ def test_a_rate_that_rounds_to_zero_is_refused(method):
     double = [np.zeros(2)]
     method.make(learning_rate=1e-60).step(double, [np.ones(2)])
     assert np.all(double[0] < 0)
+
+
+def test_a_schedule_may_fall_to_what_rounds_to_zero(method):
+    model, rest = [np.zeros(2, np.float32)], {}
+    if "weight_decay" in method.settings:
+        rest = {"weight_decay": 0.0}
+    schedule = StepDecay(0.1, 1e-60, every=1)
+    optimizer = method.make(learning_rate=schedule, **rest)
+    optimizer.step(model, [np.ones(2, np.float32)])
+    assert np.all(model[0] < 0)
+    if method.slots == ("velocities",):
+        optimizer.velocities[0][...] = 0
+    before = model[0].copy()
+    optimizer.step(model, [np.ones(2, np.float32)])
+    assert np.array_equal(model[0], before)
 
 
 @pytest.mark.parametrize(
