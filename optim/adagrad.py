@@ -24,19 +24,21 @@ from samplers.kernel import kernel
 
 
 @kernel
-def accumulate(theta, g, r, numbers, new_theta, new_r):
-    """Write theta and r, each of shape (n,); numbers = (eta, epsilon)."""
+def accumulate(theta, g, r, numbers, write):
+    """Update theta and r, each of shape (n,); numbers = (eta, epsilon)."""
     eta, epsilon = numbers[0], numbers[1]
     overflows = 0
     for i in range(theta.size):
-        new_r[i] = hypot(r[i], g[i])
-        new_theta[i] = theta[i] - eta * (g[i] / (new_r[i] + epsilon))
-        overflows += not (np.isfinite(new_theta[i]) & np.isfinite(new_r[i]))
+        new_r = hypot(r[i], g[i])
+        new_theta = theta[i] - eta * (g[i] / (new_r + epsilon))
+        overflows += not (np.isfinite(new_theta) & np.isfinite(new_r))
+        if write:
+            theta[i], r[i] = new_theta, new_r
     return overflows
 
 
 def reference_accumulate(theta, g, r, *, learning_rate, epsilon):
-    """Return the new theta and r: what the kernel `accumulate` writes."""
+    """Return the new theta and r: what the kernel `accumulate` makes of them."""
     r = np.hypot(r, g)
     return theta - learning_rate * (g / (r + epsilon)), r
 

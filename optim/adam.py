@@ -26,6 +26,7 @@ References: D. P. Kingma and J. Ba, ICLR 2015, algorithm 1; I. Loshchilov and F.
 ICLR 2019, algorithm 2.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,30 +39,30 @@ from samplers.kernel import kernel
 
 
 @kernel
-def adapt(theta, g, m, r, numbers, new_theta, new_m, new_r):
-    """Write theta, m and r, each of shape (n,), in one pass over memory.
+def adapt(theta, g, m, r, numbers, write):
+    """Update theta, m and r, each of shape (n,), in one pass over memory.
 
     numbers = (beta1, 1 - beta1, sqrt(beta2), sqrt(1 - beta2), eta c / (1 - beta1^t),
     epsilon c, 1 - eta lambda) with c = sqrt(1 - beta2^t): fraction and both corrections
-    as one. They come as an array of theta's dtype because a Python float would promote
-    float32 to float64.
+    as one.
     """
     keep_m, add_m, keep_r, add_r = numbers[0], numbers[1], numbers[2], numbers[3]
     eta, epsilon, keep = numbers[4], numbers[5], numbers[6]
     overflows = 0
     for i in range(theta.size):
-        new_m[i] = keep_m * m[i] + add_m * g[i]
-        new_r[i] = hypot(keep_r * r[i], add_r * g[i])
-        fall = eta * (new_m[i] / (new_r[i] + epsilon))
-        new_theta[i] = keep * theta[i] - fall
-        overflows += not np.isfinite(new_theta[i])
+        new_m = keep_m * m[i] + add_m * g[i]
+        new_r = hypot(keep_r * r[i], add_r * g[i])
+        new_theta = keep * theta[i] - eta * (new_m / (new_r + epsilon))
+        overflows += not np.isfinite(new_theta)
+        if write:
+            theta[i], m[i], r[i] = new_theta, new_m, new_r
     return overflows
 
 
 def reference_adapt(
     theta, g, m, r, t, *, learning_rate, beta1, beta2, epsilon, weight_decay=0.0
 ):
-    """Return theta, m and r after step t: what the kernel `adapt` writes."""
+    """Return theta, m and r after step t: what the kernel `adapt` makes of them."""
     m = beta1 * m + (1 - beta1) * g
     r = np.hypot(beta2**0.5 * r, (1 - beta2) ** 0.5 * g)
     m_hat = m / (1 - beta1**t)
@@ -115,6 +116,22 @@ class Adam(Optimizer):
         """Return the factor of theta: one, since nothing decays."""
         return 1.0
 
+    def reach(self):
+        """Return a bound of the steps by Cauchy and Schwarz, if beta1^2 < beta2.
+
+        With g_i the gradient i steps ago,
+
+            |m| <= (1 - beta1) sqrt(sum (beta1^2 / beta2)^i) sqrt(sum beta2^i g_i^2)
+                <= (1 - beta1) r / sqrt((1 - beta1^2 / beta2) (1 - beta2)),
+
+        and m_hat / sqrt(v_hat) is at most m / ((1 - beta1) r). Twice that covers the
+        rounding.
+        """
+        if self.beta1**2 >= self.beta2:
+            return math.inf
+        decay = (1 - self.beta1**2 / self.beta2) * (1 - self.beta2)
+        return 2 * self.rate * decay**-0.5
+
 
 @dataclass(eq=False)
 class AdamW(Adam):
@@ -137,3 +154,7 @@ class AdamW(Adam):
     def keep(self, rate: float) -> float:
         """Return the factor of theta, 1 - eta lambda."""
         return 1 - rate * self.weight_decay
+
+    def reach(self):
+        """Return Adam's bound, if the decay does not make theta grow."""
+        return super().reach() if abs(self.keep(self.rate)) <= 1 else math.inf

@@ -16,18 +16,24 @@ from samplers.kernel import kernel
 
 
 @kernel
-def descend(theta, g, numbers, new_theta):
-    """Write theta - eta g; all of shape (n,), numbers = (eta,) of their dtype."""
+def descend(theta, g, numbers, write):
+    """Update theta, of shape (n,), if `write`; count what would not be finite.
+
+    numbers = (eta,), an array of theta's dtype because a Python float would promote
+    float32 to float64.
+    """
     eta = numbers[0]
     overflows = 0
     for i in range(theta.size):
-        new_theta[i] = theta[i] - eta * g[i]
-        overflows += not np.isfinite(new_theta[i])
+        new_theta = theta[i] - eta * g[i]
+        overflows += not np.isfinite(new_theta)
+        if write:
+            theta[i] = new_theta
     return overflows
 
 
 def reference_descend(theta, g, *, learning_rate):
-    """Return the new theta: what the kernel `descend` writes."""
+    """Return the new theta: what the kernel `descend` makes of it."""
     return theta - learning_rate * g
 
 

@@ -31,38 +31,42 @@ from samplers.kernel import kernel
 
 
 @kernel
-def roll(theta, g, v, numbers, new_theta, new_v):
-    """Write theta and v of the heavy ball, each of shape (n,); numbers = (eta, mu)."""
+def roll(theta, g, v, numbers, write):
+    """Update theta and v of the heavy ball, each of shape (n,); numbers = (eta, mu)."""
     eta, mu = numbers[0], numbers[1]
     overflows = 0
     for i in range(theta.size):
-        new_v[i] = mu * v[i] - eta * g[i]
-        new_theta[i] = theta[i] + new_v[i]
-        overflows += not np.isfinite(new_theta[i])
+        new_v = mu * v[i] - eta * g[i]
+        new_theta = theta[i] + new_v
+        overflows += not np.isfinite(new_theta)
+        if write:
+            theta[i], v[i] = new_theta, new_v
     return overflows
 
 
 def reference_roll(theta, g, v, *, learning_rate, momentum):
-    """Return the new theta and v: what the kernel `roll` writes."""
+    """Return the new theta and v: what the kernel `roll` makes of them."""
     v = momentum * v - learning_rate * g
     return theta + v, v
 
 
 @kernel
-def look_ahead(theta, g, v, numbers, new_theta, new_v):
-    """Write theta and v of Nesterov, each of shape (n,); numbers = (eta, mu)."""
+def look_ahead(theta, g, v, numbers, write):
+    """Update theta and v of Nesterov, each of shape (n,); numbers = (eta, mu)."""
     eta, mu = numbers[0], numbers[1]
     overflows = 0
     for i in range(theta.size):
         fall = eta * g[i]
-        new_v[i] = mu * v[i] - fall
-        new_theta[i] = theta[i] + (mu * new_v[i] - fall)
-        overflows += not np.isfinite(new_theta[i])
+        new_v = mu * v[i] - fall
+        new_theta = theta[i] + (mu * new_v - fall)
+        overflows += not np.isfinite(new_theta)
+        if write:
+            theta[i], v[i] = new_theta, new_v
     return overflows
 
 
 def reference_look_ahead(theta, g, v, *, learning_rate, momentum):
-    """Return the new theta and v: what the kernel `look_ahead` writes."""
+    """Return the new theta and v: what the kernel `look_ahead` makes."""
     v = momentum * v - learning_rate * g
     return theta + (momentum * v - learning_rate * g), v
 

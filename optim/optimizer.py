@@ -5,9 +5,11 @@ earlier ones, an array or two of the same shape (its slots):
 
     theta, slots <- update(theta, g, slots; numbers).
 
-The update is a compiled loop that reads the old arrays and writes new ones, and counts
-the entries that left the range of their dtype. Only if there are none, in any array of
-the model, are the new ones taken over: a step happens whole or not at all.
+A step happens whole or not at all. The update is a compiled loop that works in place
+and counts the entries that leave the range of their dtype; it runs once without
+writing, and only if there are none in any array of the model once more. Where a method
+knows how far it can move an entry at most, a look at the sizes of theta and g takes the
+place of the first run.
 """
 
 import math
@@ -22,6 +24,19 @@ from optim.finite import NonFiniteError
 from optim.leaves import name, paired_leaves
 from optim.schedules import Schedule
 from optim.settings import require_rate
+from samplers.kernel import kernel
+
+# A sum of four numbers below these is finite.
+QUARTERS = {np.dtype(t): np.finfo(t).max / 4 for t in (np.float32, np.float64)}
+
+
+@kernel
+def is_within(theta, g, bound):
+    """Return whether all entries are at most the bound in size; nan is not."""
+    outside = 0
+    for i in range(theta.size):
+        outside += not ((abs(theta[i]) <= bound) & (abs(g[i]) <= bound))
+    return outside == 0
 
 
 @dataclass(eq=False)
@@ -62,6 +77,13 @@ class Optimizer(ABC):
             )
         return rate
 
+    def reach(self) -> float:
+        """Return how far a step may move an entry, whatever its finite gradients.
+
+        Infinite, as here, if no bound is known; then each step is computed twice.
+        """
+        return math.inf
+
     @abstractmethod
     def numbers(self) -> Sequence[float]:
         """Return the coefficients of the next update, in the order of its kernel."""
@@ -77,14 +99,15 @@ class Optimizer(ABC):
         parameters, gradients = paired_leaves(model, gradient)
         dtypes = {parameter.dtype for parameter in parameters}
         numbers = {dtype: self._rounded_numbers(dtype) for dtype in dtypes}
-        moved = []
-        groups = zip(parameters, gradients, *self._states(parameters), strict=True)
-        for leaf, group in enumerate(groups):
-            theta = group[0]
-            new = [np.empty(theta.shape, theta.dtype) for _ in ("theta", *self.slots)]
-            read = [array.ravel() for array in group]
-            written = [array.ravel() for array in new]  # views: new is contiguous
-            count = self.update(*read, numbers[theta.dtype], *written)
+        states, reach = self._states(parameters), self.reach()
+        groups = list(zip(parameters, gradients, *states, strict=True))
+        vectors = [[array.ravel() for array in group] for group in groups]
+        for leaf, arrays in enumerate(vectors):
+            theta, g, *_ = arrays
+            bound = QUARTERS[theta.dtype]
+            if reach <= bound and is_within(theta, g, bound):
+                continue
+            count = self.update(*arrays, numbers[theta.dtype], False)
             if count:
                 raise NonFiniteError(
                     f"{name(model, leaf)}: the updated parameter, or what is kept of "
@@ -92,13 +115,15 @@ class Optimizer(ABC):
                     f"{theta.size} entries; no parameter has been changed. Lower the "
                     "learning rate, or look for inputs that are huge or not numbers"
                 )
-            moved.append(new)
 
-        thetas, *states = zip(*moved, strict=True)
-        for theta, new_theta in zip(parameters, thetas, strict=True):
-            theta[...] = new_theta
+        for (theta, _, *slots), arrays in zip(groups, vectors, strict=True):
+            self.update(*arrays, numbers[theta.dtype], True)
+            written = arrays[:1] + arrays[2:]
+            for array, vector in zip((theta, *slots), written, strict=True):
+                if not array.flags.c_contiguous:  # then the vector is a copy
+                    array[...] = vector.reshape(array.shape)
         for slot, arrays in zip(self.slots, states, strict=True):
-            setattr(self, slot, list(arrays))
+            setattr(self, slot, arrays)
         self.steps += 1
 
     def _states(self, parameters: list[np.ndarray]) -> list[list[np.ndarray]]:

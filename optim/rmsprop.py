@@ -24,22 +24,24 @@ from samplers.kernel import kernel
 
 
 @kernel
-def normalize(theta, g, r, numbers, new_theta, new_r):
-    """Write theta and r, each of shape (n,).
+def normalize(theta, g, r, numbers, write):
+    """Update theta and r, each of shape (n,).
 
     numbers = (eta, sqrt(rho), sqrt(1 - rho), epsilon).
     """
     eta, keep, add, epsilon = numbers[0], numbers[1], numbers[2], numbers[3]
     overflows = 0
     for i in range(theta.size):
-        new_r[i] = hypot(keep * r[i], add * g[i])
-        new_theta[i] = theta[i] - eta * (g[i] / (new_r[i] + epsilon))
-        overflows += not np.isfinite(new_theta[i])
+        new_r = hypot(keep * r[i], add * g[i])
+        new_theta = theta[i] - eta * (g[i] / (new_r + epsilon))
+        overflows += not np.isfinite(new_theta)
+        if write:
+            theta[i], r[i] = new_theta, new_r
     return overflows
 
 
 def reference_normalize(theta, g, r, *, learning_rate, decay, epsilon):
-    """Return the new theta and r: what the kernel `normalize` writes."""
+    """Return the new theta and r: what the kernel `normalize` makes of them."""
     r = np.hypot(decay**0.5 * r, (1 - decay) ** 0.5 * g)
     return theta - learning_rate * (g / (r + epsilon)), r
 
@@ -76,3 +78,7 @@ class RMSprop(Optimizer):
     def numbers(self):
         """Return (eta, sqrt(rho), sqrt(1 - rho), epsilon)."""
         return self.rate, self.decay**0.5, (1 - self.decay) ** 0.5, self.epsilon
+
+    def reach(self):
+        """Return twice eta / sqrt(1 - rho): r is at least sqrt(1 - rho) |g|."""
+        return 2 * self.rate * (1 - self.decay) ** -0.5

@@ -283,11 +283,10 @@ def test_an_optimizer_keeps_no_array_of_model_or_gradient(method):
         assert not any(np.shares_memory(given, array) for array in kept)
 
 
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
-def test_a_copied_optimizer_goes_on_by_itself(method, duplicate):
+def test_a_copied_optimizer_goes_on_by_itself(method):
     model, optimizer = make_pair(), method.make()
     optimizer.step(model, make_pair(seed=1))
-    twin, twin_model = duplicate(optimizer), copy.deepcopy(model)
+    twin, twin_model = copy.deepcopy(optimizer), copy.deepcopy(model)
     frozen = held(twin)
     optimizer.step(model, make_pair(seed=2))
     optimizer.step(model, make_pair(seed=3))
@@ -475,3 +474,27 @@ def test_a_table_row_names_every_setting(method):
     """So that a setting added to an optimizer is added to these tests."""
     fields = dataclasses.fields(method.kind)
     assert {f.name for f in fields if f.init} == method.settings.keys()
+
+
+@pytest.mark.parametrize("name", ["RMSprop", "Adam", "AdamW"])
+def test_no_step_goes_beyond_the_reach(name):
+    """Against random gradients of all sizes, and against those that go furthest.
+
+    A run of gradients that falls like (beta1 / beta2)^i into the past has the largest
+    m / r: it detects a bound that is too small, and one ten times too large.
+    """
+    optimizer = METHODS[name].make()
+    reach, furthest = optimizer.reach(), 0.0
+    beta1, beta2 = (getattr(optimizer, b, 0.0) for b in ("beta1", "beta2"))
+    growth = beta2 / beta1 if beta1 else 1e3
+    rng = np.random.default_rng(0)
+    signs = rng.choice([-1.0, 1.0], (60, 50))
+    runs = [10 ** rng.uniform(-8, 8, (60, 50)) * signs, growth ** np.arange(60.0)]
+    for gradients in runs:
+        model, optimizer = [np.zeros(50)], METHODS[name].make()
+        for g in gradients:
+            before = model[0].copy()
+            optimizer.step(model, [np.broadcast_to(g, 50).copy()])
+            furthest = max(furthest, np.abs(model[0] - before).max())
+    assert furthest <= reach
+    assert furthest >= (1 - beta1) * reach / 20
