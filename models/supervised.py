@@ -17,27 +17,10 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from models.estimator import Estimator
 from models.mlp import MLP, Dense
-from optim import Adam, Batches, Progress, descent, fit, storage
+from optim import Adam, Batches, EarlyStopping, Progress, descent, fit, storage
 from optim.archive import refusing
-from optim.early_stopping import EarlyStopping
-from optim.schedules import (
-    Constant,
-    CosineDecay,
-    ExponentialDecay,
-    InverseTimeDecay,
-    Schedule,
-    StepDecay,
-    WarmUp,
-)
+from optim.schedules import SCHEDULES, Schedule
 
-SCHEDULES = (
-    Constant,
-    CosineDecay,
-    ExponentialDecay,
-    InverseTimeDecay,
-    StepDecay,
-    WarmUp,
-)
 Self = TypeVar("Self", bound="Supervised")
 
 

@@ -98,6 +98,11 @@ class Recorder:
                 "resumed run could not go on where this one stops: give Batches, or a "
                 "class with a property cursor that can be read and set"
             )
+        if self.path.is_dir():
+            raise IsADirectoryError(
+                f"{self.path} is a folder; a checkpoint is a file in one, for example "
+                f"{self.path / 'run.npz'}"
+            )
         first = take(self._record(), "run")
         self.outline, self.classes = first.outline, first.classes
         # Killed between two renames, a run leaves the previous file alone.

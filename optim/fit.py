@@ -73,6 +73,11 @@ def fit(
         batches = _NoBatches()
     rng, callbacks, history = np.random.default_rng(rng), tuple(callbacks), History()
     run = Run(state, batches, callbacks, rng, history)
+    if not isinstance(checkpoint, Checkpoint | None):
+        raise TypeError(
+            f"checkpoint is {checkpoint!r}; say how to keep the run as well as where: "
+            "Checkpoint(path, every=1000, resume=True)"
+        )
     recorder = None if checkpoint is None else Recorder(checkpoint, run)
     if run.step > steps:
         raise CheckpointError(

@@ -12,6 +12,8 @@ import numpy as np
 from autodiff import tree_paths
 from autodiff.pytree import repeated, tree_items
 
+PRECISIONS = {np.dtype(np.float32), np.dtype(np.float64)}
+
 
 def paired_leaves(
     model: Any, gradient: Any
@@ -32,7 +34,7 @@ def paired_leaves(
     parameters = [p for _, p in ours]
     gradients = [np.asarray(g) for _, g in theirs]
     for leaf, (p, g) in enumerate(zip(parameters, gradients, strict=True)):
-        if not isinstance(p, np.ndarray) or p.dtype not in (np.float32, np.float64):
+        if not isinstance(p, np.ndarray) or p.dtype not in PRECISIONS:
             kind = getattr(p, "dtype", type(p).__name__)
             raise TypeError(
                 f"{name(model, leaf)} is {kind} and cannot be trained in place; "

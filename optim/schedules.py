@@ -155,6 +155,16 @@ class WarmUp(Schedule):
         return self.then(t - self.steps)
 
 
+SCHEDULES = (
+    Constant,
+    StepDecay,
+    ExponentialDecay,
+    CosineDecay,
+    InverseTimeDecay,
+    WarmUp,
+)
+
+
 def _require_count(name: str, count: int) -> None:
     if isinstance(count, bool) or not isinstance(count, Integral) or count < 1:
         raise ValueError(f"{name} is {count!r}; it counts steps: a whole number from 1")

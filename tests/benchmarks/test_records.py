@@ -167,8 +167,9 @@ def test_the_hash_covers_what_is_imported_and_not_the_folder(laboratory, tmp_pat
 
 
 def test_the_hash_follows_imports_through_the_packages():
-    modules = closure("data.digits") | closure("data")
-    assert set(modules) == {"data", "data.digits"}
+    modules = closure("samplers.kernel")
+    assert set(modules) == {"samplers", "samplers.cache", "samplers.kernel"}
+    assert closure("data").keys() > {"data", "data.digits", "samplers.cache"}
 
 
 def test_the_hash_follows_modules_that_are_loaded_by_name(laboratory):

@@ -123,6 +123,14 @@ def test_the_seconds_of_the_parts_are_added(path):
     assert told[1].elapsed > told[0].elapsed
 
 
+def test_a_folder_or_a_bare_path_is_no_checkpoint(path):
+    with pytest.raises(IsADirectoryError, match=r"a file in one, .*run\.npz"):
+        run(1, Checkpoint(path.parent))
+    with pytest.raises(TypeError, match=r"Checkpoint\(path, every=1000"):
+        run(1, str(path))
+    assert not path.exists()
+
+
 def test_a_file_is_not_overwritten_by_a_new_run(path):
     run(3, Checkpoint(path))
     content = path.read_bytes()
