@@ -79,11 +79,6 @@ def ravine(theta):
     return (EIGENVALUES[0] * e[0] ** 2 + EIGENVALUES[1] * e[1] ** 2) / 2
 
 
-def rosenbrock(theta):
-    """Return (1 - x)^2 + 100 (y - x^2)^2, 0 at (1, 1); theta : (2,) or (2, n)."""
-    return (1 - theta[0]) ** 2 + 100 * (theta[1] - theta[0] ** 2) ** 2
-
-
 @dataclass(frozen=True, eq=False)
 class Path:
     """Where a descent went.

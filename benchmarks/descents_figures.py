@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.descents import CONTRACTIONS, SOLVED, START, K, Path, ravine, rosenbrock
+from benchmarks.descents import CONTRACTIONS, SOLVED, START, K, Path, ravine
+from benchmarks.evaluations import rosenbrock
 from benchmarks.experiment import Picture
 from benchmarks.figures import (
     BLUE,
@@ -70,7 +71,7 @@ def ravine_picture(paths: Mapping[str, Path], theory: Mapping) -> Picture:
         exact = np.linalg.norm(theory[name], axis=1)
         right.semilogy(exact, color=COLORS[name], lw=1)
     right.set(xlabel="step", ylabel="distance from the minimum", ylim=(1e-10, 30))
-    right.legend(frameon=False, fontsize=8, loc="lower left")
+    right.legend(frameon=False, fontsize=8, loc=(0.14, 0.02))
     figure.suptitle(f"A ravine of condition number {K:g}")
     rates = ", ".join(f"{name} {rate:.3f}" for name, rate in CONTRACTIONS.items())
     caption = (
@@ -101,7 +102,7 @@ def rosenbrock_picture(paths: Mapping[str, Path]) -> Picture:
         tidy(right).loglog(used, path.values, color=COLORS[name], lw=1.2, label=name)
     right.axhline(SOLVED, color=GREY, lw=1, ls="--")
     right.set(xlabel="gradients computed", ylabel="f", ylim=(SOLVED / 10, 100))
-    right.legend(frameon=False, fontsize=8, loc="lower left")
+    right.legend(frameon=False, fontsize=8, loc=(0.02, 0.12))
     figure.suptitle("Rosenbrock's function from (-1.2, 1)")
     caption = (
         "Left: paths in the curved valley; the star is the minimum. Right: the value "

@@ -58,7 +58,7 @@ class Comparison:
 
 
 def rosenbrock(x):
-    """A curved valley, with the minimum 0 at (1, 1)."""
+    """A curved valley, with the minimum 0 at (1, 1); x : (2,) or (2, n)."""
     return 100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2
 
 
@@ -132,14 +132,8 @@ def compare(method: str) -> list[Comparison]:
     return found
 
 
-def table() -> str:
-    """The evaluations, summed over the starts, as a table in Markdown."""
-    lines = ["| method | problem | ours | SciPy's | ratio |", "|---|---|---|---|---|"]
-    for method in METHODS:
-        rows = compare(method)
-        sums = [(row.problem, sum(row.ours), sum(row.theirs)) for row in rows]
-        _, ours, theirs = zip(*sums, strict=True)
-        for name, mine, peers in [*sums, ("all five", sum(ours), sum(theirs))]:
-            ratio = f"{mine / peers:.2f}"
-            lines.append(f"| {method} | {name} | {mine} | {peers} | {ratio} |")
-    return "\n".join(lines)
+def sums(method: str) -> list[tuple[str, int, int]]:
+    """Return (problem, ours, SciPy's), summed over the starts; all five come last."""
+    rows = [(row.problem, sum(row.ours), sum(row.theirs)) for row in compare(method)]
+    _, ours, theirs = zip(*rows, strict=True)
+    return [*rows, ("all five", sum(ours), sum(theirs))]

@@ -15,8 +15,8 @@ from benchmarks.descents import (
     closed_form,
     descend,
     ravine,
-    rosenbrock,
 )
+from benchmarks.evaluations import rosenbrock
 from benchmarks.experiments import optimizers
 from benchmarks.experiments.optimizers import DIVERGED, METHODS, STEPS, train
 from optim import BFGS, LBFGS, SGD, Adam
