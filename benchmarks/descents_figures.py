@@ -15,7 +15,6 @@ from benchmarks.figures import (
     GREY,
     ORANGE,
     PURPLE,
-    plot_learning_curve,
     tidy,
 )
 
@@ -114,10 +113,21 @@ def rosenbrock_picture(paths: Mapping[str, Path]) -> Picture:
 
 
 def draw_training(steps, curves: Mapping, ax: Axes) -> None:
-    """Draw the training loss of each method. curves : name -> (seeds, n)."""
+    """Draw the training loss of each method. curves : name -> (seeds, n).
+
+    Of several seeds the geometric mean, in a band of one sd of the logarithms: on a
+    logarithmic axis the band of the numbers themselves may have no lower edge.
+    """
+    tidy(ax)
     for name, runs in curves.items():
-        plot_learning_curve(steps, runs, label=name, color=COLORS[name], ax=ax)
-    ax.set(yscale="log", ylabel="loss on the training images (nats)")
+        logs, color = np.log(runs), COLORS[name]
+        mean = logs.mean(axis=0)
+        ax.semilogy(steps, np.exp(mean), color=color, label=name)
+        if len(logs) > 1:
+            sd = logs.std(axis=0, ddof=1)
+            edges = np.exp(mean - sd), np.exp(mean + sd)
+            ax.fill_between(steps, *edges, color=color, alpha=0.25, lw=0)
+    ax.set(xlabel="training step", ylabel="loss on the training images (nats)")
     ax.legend(frameon=False, fontsize=8)
 
 

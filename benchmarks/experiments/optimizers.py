@@ -298,9 +298,9 @@ def picture(series) -> Picture:
     figure.suptitle(f"Optimizers on digits ({seeds} seeds)")
     caption = (
         "The record. A 64-128-10 network with tanh learns the digits by seven methods. "
-        f"Left: loss on the training images at each method's tuned rate, mean of "
-        f"{seeds} seeds in a band of one standard deviation. Right: loss on validation "
-        f"images after {STEPS} steps against the rate, mean of the seeds; the tuned "
-        "rate is ringed."
+        f"Left: loss on the training images at each method's tuned rate, geometric "
+        f"mean of {seeds} seeds in a band of one standard deviation of its logarithm. "
+        f"Right: loss on validation images after {STEPS} steps against the rate, mean "
+        "of the seeds; the tuned rate is ringed."
     )
     return Picture("record", figure, caption)
