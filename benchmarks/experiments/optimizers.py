@@ -252,7 +252,7 @@ def digits_metrics(tuned: dict[str, Training]) -> list[Metric]:
             f"digits, {name}: training loss after {STEPS} steps",
             training.curve[-1],
             unit="nats",
-            tolerance=1e-3,
+            tolerance=1e-6,
         )
         for name, training in tuned.items()
     ]
@@ -261,7 +261,7 @@ def digits_metrics(tuned: dict[str, Training]) -> list[Metric]:
         "digits: test accuracy, worst method",
         worst,
         at_least=0.95,
-        tolerance=0.006,
+        tolerance=0.003,
     )
     return [*losses, accuracy]
 
