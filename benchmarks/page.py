@@ -193,13 +193,20 @@ def spread(kept: dict) -> str:
 
     >>> spread({"mean": 0.98, "sd": 0.00124}), spread({"mean": 5e-16, "sd": 9e-17})
     ('0.9800 ± 0.0012', '(5.0 ± 0.9)e-16')
+
+    Where the seeds differ by rounding only, the mean says it all.
+
+    >>> spread({"mean": 46.0, "sd": 0.0}), spread({"mean": math.log(2), "sd": 6e-17})
+    ('46 (all seeds)', '0.693147 (all seeds)')
     """
     mean, sd = kept["mean"], kept["sd"]
+    if sd <= 1e-9 * abs(mean):
+        return f"{mean:.6g} (all seeds)"
     if "e" in number(mean):
         power = math.floor(math.log10(abs(mean)))
         scale = 10.0**power
         return f"({mean / scale:.1f} ± {sd / scale:.1f})e{power:+03d}"
-    digits = max(0, 1 - math.floor(math.log10(sd))) if sd > 0 else 4
+    digits = max(0, 1 - math.floor(math.log10(sd)))
     return f"{mean:.{digits}f} ± {sd:.{digits}f}"
 
 
