@@ -194,14 +194,14 @@ def spread(kept: dict) -> str:
     >>> spread({"mean": 0.98, "sd": 0.00124}), spread({"mean": 5e-16, "sd": 9e-17})
     ('0.9800 ± 0.0012', '(5.0 ± 0.9)e-16')
 
-    Where the seeds differ by rounding only, the mean says it all.
+    Where the seeds differ by rounding only, it says so.
 
     >>> spread({"mean": 46.0, "sd": 0.0}), spread({"mean": math.log(2), "sd": 6e-17})
-    ('46 (all seeds)', '0.693147 (all seeds)')
+    ('46 ± 0', '0.693147 ± 0')
     """
     mean, sd = kept["mean"], kept["sd"]
     if sd <= 1e-9 * abs(mean):
-        return f"{mean:.6g} (all seeds)"
+        return f"{mean:.6g} ± 0"
     if "e" in number(mean):
         power = math.floor(math.log10(abs(mean)))
         scale = 10.0**power

@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PACKAGES = {
     "autodiff": "the reverse-mode engine",
-    "models": "networks and losses",
-    "optim": "optimizers, batches, the training loop",
+    "models": "networks, losses, distances between distributions",
+    "optim": "optimizers, batches, the training loop, checkpoints",
     "samplers": "the decorator of compiled loops",
-    "data": "the digits",
+    "data": "digits, MNIST, toy data with their densities",
     "benchmarks": "experiments, records, the report",
 }
 
