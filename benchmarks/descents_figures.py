@@ -79,7 +79,7 @@ def ravine_picture(paths: Mapping[str, Path], theory: Mapping) -> Picture:
         "descent, momentum and Nesterov's method, lines through them their closed "
         "forms, nothing fitted; in the long run a step multiplies the distance by "
         f"{rates}. The other lines are methods without a closed form, at the best of "
-        "four rates a decade; L-BFGS ends where rounding lets it."
+        "four rates a decade; L-BFGS ends where its gradient is below 1e-5."
     )
     return Picture("ravine", figure, caption)
 

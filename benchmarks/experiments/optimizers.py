@@ -208,9 +208,9 @@ def rosenbrock_table(paths: dict[str, Path]) -> Table:
         "Rosenbrock's function from (-1.2, 1)",
         ("method", "gradients until f < 1e-8", "last value"),
         rows,
-        "Each method at the best of four rates a decade; a gradient of the first seven "
-        "methods is one step, BFGS and L-BFGS compute some more while they search "
-        "along a line.",
+        "Each method at the best of four rates a decade. A gradient is one step of the "
+        "first six methods; BFGS and L-BFGS compute some more while they search along "
+        "a line, and choose their own steps.",
     )
 
 
