@@ -44,7 +44,11 @@ def norm_of_entries(x, ord, axes, keepdims):
     if ord == 1:
         return np.sum(np.absolute(x), axes, keepdims=keepdims)
     if isinstance(ord, str) or ord <= 1:
-        raise_order(ord)
+        raise TypeError(
+            f"the norm of a vector takes ord 2, 1, inf, -inf and p > 1, not {ord!r}: "
+            "for p < 1 the slope at an entry of zero is infinite. Write the sum of "
+            "powers, np.sum(np.abs(x) ** p), where no entry is zero"
+        )
     total = np.sum(np.absolute(x) ** ord, axes, keepdims=keepdims)
     zero = total == 0
     return np.where(zero, 0, np.where(zero, 1, total) ** (1 / ord))
@@ -55,16 +59,12 @@ def norm_of_matrices(x, ord, axes, keepdims):
     if ord is None or ord == "fro":
         return norm_of_entries(x, 2, axes, keepdims)
     if ord not in (1, -1, np.inf, -np.inf):
-        raise_order(ord)
+        raise TypeError(
+            f"the norm of a matrix takes ord 'fro', 1, -1, inf and -inf, not {ord!r}, "
+            "which needs singular values. np.linalg.eigvalsh(x.mT @ x) gives their "
+            "squares: the root of the last one is the norm 2"
+        )
     rows, columns = axes if abs(ord) == 1 else axes[::-1]
     sums = np.sum(np.absolute(x), rows, keepdims=True)
     y = (np.max if ord > 0 else np.min)(sums, columns, keepdims=True)
     return y if keepdims else np.squeeze(y, axes)
-
-
-def raise_order(ord):
-    raise TypeError(
-        f"the norm of a tensor takes ord 2 and 1, inf and -inf, of vectors p > 1, of "
-        f"matrices 'fro' and -1, not {ord!r}. np.linalg.eigvalsh(x.mT @ x) gives the "
-        f"squares of the singular values of matrices"
-    )

@@ -85,7 +85,8 @@ def built(target: Target, m: int) -> MLP:
     """Return F(0) + sum_k [F(k/m) - F((k-1)/m)] sigma(lambda (x - (k - 1/2)/m)).
 
     That is a mean of the values F(k/m), k = 0 ... m, in which all but 2 exp(-20) of the
-    weight lies within 1/m of x: the error for a continuous F is at most omega(1/m).
+    weight lies within 1/m of x: the error for a continuous F is at most omega(1/m), and
+    2 exp(-20) of the range of F.
     """
     values = target.F(np.arange(m + 1)[:, np.newaxis] / m)
     rate, middles = STEEPNESS * m, (np.arange(m) + 0.5) / m

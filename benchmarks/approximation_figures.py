@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.approximation import (
+    RADIUS,
     TARGETS,
     bound_of_barron,
     law_of_the_step,
@@ -214,9 +215,9 @@ def bump_picture(networks: Mapping[tuple, MLP], seed: int) -> Picture:
     figure.colorbar(values, ax=axes[:, 0], location="left", label="F, f", shrink=0.6)
     figure.colorbar(gaps, ax=axes[:, 3], label="f - F", shrink=0.6, extend="both")
     caption = (
-        "The bump exp(-|x - center|^2 / 2 r^2), r = 0.15, and where networks of 4, 16 "
-        "and 64 units miss it. Each unit is constant along lines: a bump needs many, "
-        "which cancel outside. Top: random units, fitted; bottom: trained. "
+        f"The bump exp(-|x - center|^2 / 2 r^2), r = {RADIUS}, and where networks of "
+        "4, 16 and 64 units miss it. Each unit is constant along lines: a bump needs "
+        "many, which cancel outside. Top: random units, fitted; bottom: trained. "
         f"Seed {seed}."
     )
     return Picture("bump", figure, caption)

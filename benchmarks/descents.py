@@ -48,7 +48,7 @@ RAVINE: dict[str, Callable] = {
     "Nesterov": lambda: Nesterov(1 / K, math.sqrt(MU)),
     "AdaGrad": lambda: AdaGrad(10**0.25),
     "RMSprop": lambda: RMSprop(10**-0.75),
-    "Adam": lambda: Adam(1.0),
+    "Adam": lambda: Adam(10**0.0),
     "L-BFGS": LBFGS,
 }
 CONTRACTIONS = {
@@ -66,7 +66,7 @@ ROSENBROCK: dict[str, Callable] = {
     "Momentum": lambda: Momentum(10**-2.5),
     "Nesterov": lambda: Nesterov(10**-3.0),
     "AdaGrad": lambda: AdaGrad(10**0.25),
-    "RMSprop": lambda: RMSprop(10**-3.0),
+    "RMSprop": lambda: RMSprop(10**-2.75),
     "Adam": lambda: Adam(10**-0.25),
     "BFGS": BFGS,
     "L-BFGS": LBFGS,

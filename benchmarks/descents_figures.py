@@ -78,8 +78,9 @@ def ravine_picture(paths: Mapping[str, Path], theory: Mapping) -> Picture:
         f"from ({START[0]:.2f}, {START[1]:.2f}). Right: dots are the steps of gradient "
         "descent, momentum and Nesterov's method, lines through them their closed "
         "forms, nothing fitted; in the long run a step multiplies the distance by "
-        f"{rates}. The other lines are methods without a closed form, at the best of "
-        "four rates a decade; L-BFGS ends where its gradient is below 1e-5."
+        f"{rates}; their rates are the best that theory gives to one who knows both "
+        "eigenvalues. AdaGrad, RMSprop and Adam have no closed form and are at the "
+        "best of four rates a decade; L-BFGS ends where its gradient is below 1e-5."
     )
     return Picture("ravine", figure, caption)
 
@@ -106,8 +107,8 @@ def rosenbrock_picture(paths: Mapping[str, Path]) -> Picture:
     caption = (
         "Left: paths in the curved valley; the star is the minimum. Right: the value "
         "against the number of gradients, both logarithmic, down to 1e-8 (dashed). "
-        "Each method at the best of four rates a decade; BFGS and L-BFGS choose their "
-        "own steps."
+        "Each method at the best of four rates a decade, with momentum 0.9; BFGS and "
+        "L-BFGS choose their own steps. The start is drawn at one gradient."
     )
     return Picture("Rosenbrock", figure, caption)
 
@@ -134,7 +135,7 @@ def draw_training(steps, curves: Mapping, ax: Axes) -> None:
 def draw_rates(rates: Mapping, ax: Axes) -> None:
     """Draw the validation loss against the rate, tuned one ringed.
 
-    rates : name -> one {"rate": (n,), "loss": (n,)} a seed
+    rates : name -> one {"rate": (n,), "loss": (n,), "tuned": an index} a seed
     """
     tidy(ax)
     for name, runs in rates.items():

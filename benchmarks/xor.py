@@ -28,7 +28,7 @@ X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 LABELS = np.array([0.0, 1.0, 1.0, 0.0])
 ALL, THREE, TWO = np.log(2), (np.log(3) + 2 * np.log(3 / 2)) / 4, np.log(2) / 2
 PLATEAUS = {"all confused": ALL, "three confused": THREE, "two confused": TWO}
-# Below this sum of four terms each one is less than log 2: every p is on its side.
+# Below this mean of four terms each one is less than log 2: every p is on its side.
 SOLVED = np.log(2) / 4
 NETWORKS, STEPS, EVERY = 200, 1000, 5
 WIDTHS = (0, 1, 2, 3, 4, 8)

@@ -39,8 +39,7 @@ WIDTHS = {
     "fitted": (1, 2, 4, 8, 16, 32, 64),
     "trained": (1, 2, 4, 8, 16, 32, 64),
 }
-# L-BFGS amplifies rounding: a change of 1e-15 in the first weights changes the error
-# of what it trained by up to three times. The tolerances below allow for it.
+# L-BFGS amplifies rounding, which the tolerances of what it trained allow for.
 RESTARTS = {"quick": 3, "full": 10}
 STEPS = {"quick": 200, "full": 1000}
 
@@ -194,7 +193,7 @@ def metrics_of_the_step(errors: dict[str, np.ndarray]) -> list[Metric]:
 
 
 def metrics_of_the_bump(errors: dict[str, np.ndarray]) -> list[Metric]:
-    """Hold training to what it began with, and the best networks to Barron's bound."""
+    """Hold training to least squares on the same units, and to Barron's bound."""
     best = np.min(errors["trained"][..., RMS], axis=1)
     ratio = best / bound_of_barron(np.array(WIDTHS["trained"]))
     gain = np.median(at(errors["trained"], "trained", 16, RMS)) / np.median(

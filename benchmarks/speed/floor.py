@@ -2,9 +2,9 @@
 
 Arithmetic takes at least flops / (rate of a large matrix product), moving data at least
 bytes / bandwidth, and the two can overlap: the larger one is the floor. Both rates are
-measured beside the work. Data are copied in pieces as large as the work, so that what
-fits in a cache is held to the speed of that cache; a copy has one thread, and with n of
-them the bandwidth is at most n times as high.
+measured beside the work. Data are copied in pieces as large as what one pass of the
+work moves, so that what fits in a cache is held to the speed of that cache; a copy has
+one thread, and with n of them the bandwidth is at most n times as high.
 """
 
 import numpy as np

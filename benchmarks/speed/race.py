@@ -163,7 +163,7 @@ class Race:
         if self.row.work is None:
             return None
         work = self.row.work(size, result)
-        rate = self.threads * bandwidth(self.copying, work.bytes)
+        rate = self.threads * bandwidth(self.copying, work.bytes / work.passes)
         return floor(work, self.flops_rate, rate) / self.row.units(size)
 
 

@@ -1,8 +1,8 @@
 """A row of the speed table: one piece of work, ours and that of the peers.
 
 A row is one module of benchmarks/speed/rows: `mlp_small.py` holds, as `ROW`, the row
-"mlp-small". Peers are written in benchmarks/speed/peers, which imports nothing of ours
-but NumPy: they may run in another interpreter, in which our packages would not start.
+"mlp-small". Peers are written in benchmarks/speed/peers, which imports none of our
+packages: they may run in another interpreter, in which ours would not start.
 """
 
 import pkgutil
@@ -41,10 +41,14 @@ class Peer:
 
 @dataclass(frozen=True)
 class Work:
-    """The least that one repetition must do: operations on floats, bytes moved."""
+    """The least that one repetition must do: operations on floats, bytes moved.
+
+    passes : how often it moves the same bytes, each time bytes / passes of them
+    """
 
     flops: float
     bytes: float
+    passes: float = 1
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""BFGS and L-BFGS need no more evaluations than SciPy's methods of the same name."""
+"""BFGS and L-BFGS need about as many evaluations as SciPy's, or fewer."""
 
 import pytest
 

@@ -95,7 +95,7 @@ def work(size, result) -> Work:
     else:
         flops, moved = 13 * size, 2 * 8 * size
     evaluations = result["evaluations"]
-    return Work(flops=evaluations * flops, bytes=evaluations * moved)
+    return Work(evaluations * flops, evaluations * moved, passes=evaluations)
 
 
 ROW = Row(
@@ -109,6 +109,6 @@ ROW = Row(
     problem=problem,
     ours=ours,
     peers={"SciPy": Peer(scipy, "scipy", "L-BFGS-B", needs_ours=True)},
-    tolerance={"minimizer": 1e-2},
+    tolerance={"minimizer": 1e-4},  # gradients of 1e-5 over curvatures of about one
     work=work,
 )
