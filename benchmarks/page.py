@@ -197,11 +197,11 @@ def spread(kept: dict) -> str:
     Where the seeds differ by rounding only, it says so.
 
     >>> spread({"mean": 46.0, "sd": 0.0}), spread({"mean": math.log(2), "sd": 6e-17})
-    ('46 ± 0', '0.693147 ± 0')
+    ('46 ± 0', '0.6931 ± 0')
     """
     mean, sd = kept["mean"], kept["sd"]
     if sd <= 1e-9 * abs(mean):
-        return f"{mean:.6g} ± 0"
+        return f"{number(mean)} ± 0"
     if "e" in number(mean):
         power = math.floor(math.log10(abs(mean)))
         scale = 10.0**power
