@@ -1,34 +1,19 @@
-"""Strict JSON and atomic writes.
-
-A reader finds the old file or the new one, never half of one: the bytes go to a
-temporary file in the same folder, which then takes the name (`os.replace`).
-"""
+"""Strict JSON and atomic writes."""
 
 import json
 import math
-import os
 import re
-import tempfile
 from pathlib import Path
 
 import numpy as np
+
+from samplers.cache import write_whole
 
 
 def write(path: Path, content: str | bytes) -> None:
     """Write a file in one step, and its folder if there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = content.encode() if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    write_whole(path, content.encode() if isinstance(content, str) else content)
 
 
 def plain(value):

@@ -7,13 +7,12 @@ then takes its name, in one step: a reader finds the whole file or none.
 import hashlib
 import http.client
 import os
-import tempfile
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import DataError
-from samplers.cache import cache_home
+from samplers.cache import cache_home, write_whole
 
 
 def default_home() -> Path:
@@ -57,7 +56,7 @@ def fetch(
         except (OSError, http.client.HTTPException, DataError) as error:
             failures.append(f"  {mirror}{name}: {error}")
         else:
-            _store(folder / name, content)
+            write_whole(folder / name, content)
             return folder / name
     raise DataError(
         f"{name} could not be fetched:\n"
@@ -83,17 +82,3 @@ def _check(content: bytes, sha256: str) -> None:
             if page
             else f"{len(content)} bytes came with the SHA-256 {found}, not {sha256}"
         )
-
-
-def _store(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

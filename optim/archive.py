@@ -92,8 +92,10 @@ def write_archive(
         partial.unlink(missing_ok=True)
     if hasattr(os, "O_DIRECTORY"):  # a folder is a file of its own, except on Windows
         folder = os.open(path.parent, os.O_DIRECTORY)
-        os.fsync(folder)
-        os.close(folder)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def remove_partial(path: Path) -> None:
