@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike, DTypeLike
 from models.estimator import Estimator
 from models.mlp import MLP, Dense
 from optim import Adam, Batches, EarlyStopping, Progress, descent, fit, storage
-from optim.archive import refusing
 from optim.schedules import SCHEDULES, Schedule
+from samplers.archive import refusing
 
 Self = TypeVar("Self", bound="Supervised")
 

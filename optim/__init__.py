@@ -8,7 +8,6 @@ disk, snapshot and archive how.
 
 from optim.adagrad import AdaGrad
 from optim.adam import Adam, AdamW
-from optim.archive import CheckpointError
 from optim.batches import Batches
 from optim.bfgs import BFGS
 from optim.checkpoint import Checkpoint
@@ -34,6 +33,7 @@ from optim.schedules import (
     WarmUp,
 )
 from optim.storage import load, save
+from samplers.archive import CheckpointError
 
 __all__ = [
     "BFGS",

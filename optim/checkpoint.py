@@ -19,16 +19,16 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from optim.archive import (
+from optim.environment import environment
+from optim.run import Run
+from optim.snapshot import restore, take
+from samplers.archive import (
     CheckpointError,
     read_archive,
     refusing,
     remove_partial,
     write_archive,
 )
-from optim.environment import environment
-from optim.run import Run
-from optim.snapshot import restore, take
 
 
 @dataclass(frozen=True)

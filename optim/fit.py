@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from optim.archive import CheckpointError
 from optim.checkpoint import Checkpoint, Recorder
 from optim.finite import NonFiniteError
 from optim.interrupt import deferred_interrupt
 from optim.run import History, Info, Run
+from samplers.archive import CheckpointError
 
 
 def fit(

@@ -34,8 +34,8 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 from numpy.random import Generator
 
-from optim.archive import is_plain, plain_dtype
 from optim.generators import build_generator, describe_generator
+from samplers.archive import is_plain, plain_dtype
 
 DEEPEST = 100  # levels of nesting
 SCALARS = (type(None), bool, int, float, str)

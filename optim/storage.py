@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from optim.archive import read_archive, refusing, write_archive
 from optim.snapshot import restore, take
+from samplers.archive import read_archive, refusing, write_archive
 
 
 def save(path: str | Path, model: Any) -> None:

@@ -10,9 +10,9 @@ from scipy.sparse import csr_array
 from autodiff import tree_leaves
 from models import MLP, MLPClassifier, MLPRegressor, NotFittedError, supervised
 from models.classifier import DataConversionWarning
-from optim.archive import CheckpointError
 from optim.early_stopping import EarlyStopping
 from optim.schedules import CosineDecay
+from samplers.archive import CheckpointError
 
 BOTH = [MLPClassifier, MLPRegressor]
 QUICK = {"hidden_sizes": (8,), "steps": 20, "rng": 0}

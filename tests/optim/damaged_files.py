@@ -25,11 +25,11 @@ import numpy as np
 from models import MLP
 from models.mlp import Dense
 from optim import Adam, Batches, descent, fit
-from optim.archive import CheckpointError
 from optim.checkpoint import Checkpoint
 from optim.early_stopping import EarlyStopping
 from optim.snapshot import take
 from optim.storage import load, save
+from samplers.archive import CheckpointError
 
 EXTREMES = (0, 1, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 NODES = (

@@ -10,9 +10,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from optim import archive
-from optim.archive import CheckpointError, read_archive, refusing, write_archive
 from optim.storage import load, save
+from samplers import archive
+from samplers.archive import CheckpointError, read_archive, refusing, write_archive
 from tests.optim.damaged_files import pack, unpack
 
 FILES = int(os.environ.get("DAMAGED_FILES", "2000"))

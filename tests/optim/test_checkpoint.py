@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from optim import SGD, Batches, NonFiniteError, fit
-from optim.archive import CheckpointError
 from optim.checkpoint import Checkpoint
 from optim.early_stopping import EarlyStopping
 from optim.environment import environment
 from optim.storage import load, save
+from samplers.archive import CheckpointError
 from tests.optim.damaged_files import pack, unpack
 
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from optim.archive import CheckpointError
 from optim.generators import BIT_GENERATORS
 from optim.snapshot import DEEPEST, restore, take
 from optim.storage import load, save
+from samplers.archive import CheckpointError
 
 
 @dataclasses.dataclass(eq=False)

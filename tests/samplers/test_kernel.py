@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -72,6 +73,28 @@ def edit(file, old, new):
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new))
+
+
+@pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
+@pytest.mark.parametrize("inline", [True, False])
+def test_inline_code_is_copied_into_its_callers(inline):
+    """A helper of many lines, which would else stay a call in the loop."""
+
+    @kernel(inline=inline)
+    def helper(x):
+        for _ in range(50):
+            x = np.float32(x * x * np.float32(0.5) + np.float32(0.25))
+        return x
+
+    @kernel
+    def caller(x):
+        for i in range(x.size):
+            x[i] = helper(x[i])
+
+    caller(np.zeros(8, np.float32))
+    [text] = caller.inspect_llvm().values()
+    calls = re.findall(r"= call .*helper", text)
+    assert (not calls) == inline
 
 
 def test_edited_helper_is_never_served_stale(project):

@@ -36,6 +36,7 @@ LARGEST_MANIFEST = 2**22  # bytes; as objects JSON takes some fifty times as man
 KINDS = {
     "model": "optim.storage.load(path, classes)",
     "run": "fit(..., checkpoint=Checkpoint(path, resume=True))",
+    "chains": "Chains.load(path, sampler)",
 }
 DTYPE = re.compile(r"[<>|][biufcSU][1-9]\d{0,8}")
 DIRECTORY_END = struct.Struct("<4s4H2LH")
