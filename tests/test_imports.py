@@ -23,7 +23,16 @@ MAY_IMPORT = {
 }
 GROUND = {
     f"samplers.{name}"
-    for name in ["kernel", "elementary", "cache", "archive", "progress"]
+    for name in [
+        "archive",
+        "cache",
+        "elementary",
+        "elementary32",
+        "elementary64",
+        "inlined",
+        "kernel",
+        "progress",
+    ]
 }
 MAY_IMPORT_GROUND = ["optim", "autodiff.compile"]
 DEPENDENCIES = {"numpy", "scipy", "matplotlib", "numba", "llvmlite"}
