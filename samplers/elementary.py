@@ -24,19 +24,20 @@ import numpy as np
 
 from samplers import elementary32 as single
 from samplers import elementary64 as double
-from samplers.inlined import inlined
+from samplers.kernel import inlined
 
 ONE = np.float32(1)  # which leaves the dtype of a result to the other operand
 
 
 @inlined
 def exp(x):
-    """Return e^x, within 1 ulp for every x.
+    """Return e^x, within 1 ulp for every x (0.98 was the most seen).
 
         e^x = 2^n e^r,   n = round(x / ln 2),   r = x - n ln 2,
 
     with a polynomial for e^r, |r| <= ln(2) / 2, of degree 6 in float32 and 11 in
-    float64. Too large a result is inf, too small a one 0; exp(-inf) = 0.
+    float64. Too large a result is inf, too small a one 0; exp(-inf) = 0. Over all
+    numbers of float32 it does not decrease.
     """
     if isinstance(x, np.float32):
         return single.exp(x)
@@ -45,7 +46,7 @@ def exp(x):
 
 @inlined
 def log(x):
-    """Return the natural logarithm, within 1 ulp for every x > 0.
+    """Return the natural logarithm, within 1 ulp for x > 0 (0.93 seen).
 
         x = 2^k (1 + f),   1/2 <= (1 + f)^2 < 2,   log x = k ln 2 + log(1 + f),
         log(1 + f) = 2 artanh(s) = f - s (f - R),   s = f / (2 + f),
@@ -60,7 +61,7 @@ def log(x):
 
 @inlined
 def log1p(x):
-    """Return log(1 + x), within 2 ulp for every x > -1.
+    """Return log(1 + x), within 2 ulp for every x > -1 (1.53 seen).
 
     As `log` of u = 1 + x = 2^k (1 + f), where the rounding error (1 + x) - u goes into
     f in units of 2^k. So for small x, f is x itself.
@@ -73,7 +74,7 @@ def log1p(x):
 
 @inlined
 def sigmoid(x):
-    """Return 1 / (1 + e^-x), within 3 ulp for every x.
+    """Return 1 / (1 + e^-x), within 3 ulp for every x (2.29 seen).
 
     For x <= 0 as e^x / (1 + e^x), so that e^-x does not overflow and the small values
     are as accurate as e^x. sigmoid(-inf) = 0, sigmoid(inf) = 1.
@@ -84,7 +85,7 @@ def sigmoid(x):
 
 @inlined
 def softplus(x):
-    """Return log(1 + e^x), within 2 ulp for every x.
+    """Return log(1 + e^x), within 2 ulp for every x (1.96 seen).
 
         softplus x = max(x, 0) + log(1 + f),   f = e^-|x|,
 
@@ -97,7 +98,7 @@ def softplus(x):
 
 @inlined
 def sincos(x):
-    """Return sin x and cos x, within 2 ulp for |x| <= 1e5 and NaN beyond.
+    """Return sin x and cos x, within 2 ulp (1.56 seen) for |x| <= 1e5, NaN beyond.
 
         x = n pi / 2 + r,   n = round(2 x / pi),
 
@@ -112,10 +113,10 @@ def sincos(x):
 
 @inlined
 def sincos_turns(t):
-    """Return sin(2 pi t) and cos(2 pi t), within 2 ulp for |t| <= 2^20, NaN beyond.
+    """Return sin(2 pi t) and cos(2 pi t) for |t| <= 2^20, NaN beyond.
 
-    As `sincos`, but n = round(4 t) and t - n / 4 are exact: multiples of a quarter turn
-    give 0, 1 and -1.
+    Within 3 ulp (2.01 seen). As `sincos`, but n = round(4 t) and t - n / 4 are exact,
+    so that multiples of a quarter turn give 0, 1 and -1.
     """
     if isinstance(t, np.float32):
         return single.sincos_turns(t)

@@ -11,7 +11,7 @@ fixed; they are summed in pairs (Estrin's scheme), which waits less than Horner'
 
 import numpy as np
 
-from samplers.inlined import inlined
+from samplers.kernel import inlined
 
 ZERO, HALF, ONE, TWO, FOUR = map(np.float32, (0, 0.5, 1, 2, 4))
 INFINITY, NAN = np.float32(np.inf), np.float32(np.nan)

@@ -6,7 +6,7 @@ Here all integers are uint64: the sum of an uint64 and an int64 would be a float
 
 import numpy as np
 
-from samplers.inlined import inlined
+from samplers.kernel import inlined
 
 ZERO, HALF, ONE, TWO, FOUR = map(np.float64, (0, 0.5, 1, 2, 4))
 INFINITY, NAN = np.float64(np.inf), np.float64(np.nan)

@@ -20,7 +20,7 @@ class DivergenceError(FloatingPointError):
     def __str__(self):
         return (
             f"{self.what} is not finite in chain {self.chain} at step {self.step} "
-            f"(key {int(self.key):#018x}); a comparison with nan is false, so the chain "
-            "would go on and look alive. Look at the parameters and at the state from "
+            f"(key {int(self.key):#018x}). Comparisons with nan are false, so the chain "
+            "would go on and look alive; look at the parameters and at the state from "
             "which it started, or take smaller steps"
         )

@@ -28,6 +28,7 @@ import numba
 import numpy as np
 from llvmlite.binding import get_host_cpu_name
 from numba.core import config
+from numba.extending import register_jitable
 
 from samplers.cache import cache_home
 
@@ -46,17 +47,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 @overload
 def kernel(function: F) -> F: ...
 @overload
-def kernel(*, fastmath: Set[str] = ..., inline: bool = ...) -> Callable[[F], F]: ...
+def kernel(*, fastmath: Set[str]) -> Callable[[F], F]: ...
 
 
-def kernel(function=None, *, fastmath=frozenset({"nsz"}), inline=False):
+def kernel(function=None, *, fastmath=frozenset({"nsz"})):
     """Compile a function over arrays: `@kernel`, or `@kernel(fastmath={...})`.
 
     Serial, without the GIL, division by zero as in NumPy (so that loops vectorize).
     With the default flag "nsz" the sign of a zero is free. "contract", "arcp" and
     "reassoc" trade reproducible rounding for speed; a kernel names them itself.
-    With inline=True its code is copied into every kernel that calls it, without which
-    a loop around a call does not vectorize: for the scalar functions of inner loops.
     With NUMBA_DISABLE_JIT=1 the function is returned as it is.
 
     Kernels of these packages are cached on disk, under $AB_INITIO_CACHE or else in the
@@ -77,15 +76,11 @@ def kernel(function=None, *, fastmath=frozenset({"nsz"}), inline=False):
             f"{', '.join(sorted(unsafe))}."
         )
     if function is None:
-        return functools.partial(kernel, fastmath=fastmath, inline=inline)
+        return functools.partial(kernel, fastmath=fastmath)
     if config.DISABLE_JIT:
         return function
     compile_ = functools.partial(
-        numba.njit,
-        nogil=True,
-        error_model="numpy",
-        fastmath=set(fastmath),
-        forceinline=inline,
+        numba.njit, nogil=True, error_model="numpy", fastmath=set(fastmath)
     )
     # Numba reads CACHE_DIR inside this call: a user's own kernels never see our value.
     with lock:
@@ -98,6 +93,12 @@ def kernel(function=None, *, fastmath=frozenset({"nsz"}), inline=False):
             return compile_(function, cache=True)
         finally:
             config.CACHE_DIR = before
+
+
+# A decorator for the scalar functions of inner loops: their code is copied into every
+# kernel that calls them, because a loop around a call does not vectorize. Outside of
+# kernels they stay plain Python.
+inlined = register_jitable(forceinline=True, error_model="numpy", fastmath={"nsz"})
 
 
 @functools.cache

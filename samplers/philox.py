@@ -21,8 +21,7 @@ numbers: as easy as 1, 2, 3, SC11 (2011).
 import numpy as np
 
 from samplers.elementary import log, sincos_turns
-from samplers.inlined import inlined
-from samplers.kernel import kernel
+from samplers.kernel import inlined, kernel
 
 # What a random number of a step is for.
 START = 0

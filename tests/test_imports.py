@@ -29,7 +29,6 @@ GROUND = {
         "elementary",
         "elementary32",
         "elementary64",
-        "inlined",
         "kernel",
         "progress",
     ]

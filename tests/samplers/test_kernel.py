@@ -16,7 +16,7 @@ import pytest
 from numba.core import config
 
 from samplers import kernel as module
-from samplers.kernel import kernel
+from samplers.kernel import inlined, kernel
 
 PROJECT = {
     "samplers/__init__.py": "",
@@ -76,11 +76,11 @@ def edit(file, old, new):
 
 
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
-@pytest.mark.parametrize("inline", [True, False])
-def test_inline_code_is_copied_into_its_callers(inline):
+@pytest.mark.parametrize("decorator", [inlined, kernel])
+def test_inlined_code_is_copied_into_its_callers(decorator):
     """A helper of many lines, which would else stay a call in the loop."""
 
-    @kernel(inline=inline)
+    @decorator
     def helper(x):
         for _ in range(50):
             x = np.float32(x * x * np.float32(0.5) + np.float32(0.25))
@@ -94,7 +94,7 @@ def test_inline_code_is_copied_into_its_callers(inline):
     caller(np.zeros(8, np.float32))
     [text] = caller.inspect_llvm().values()
     calls = re.findall(r"= call .*helper", text)
-    assert (not calls) == inline
+    assert (not calls) == (decorator is inlined)
 
 
 def test_edited_helper_is_never_served_stale(project):
