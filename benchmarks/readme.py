@@ -14,7 +14,7 @@ PACKAGES = {
     "autodiff": "the reverse-mode engine",
     "models": "networks, losses, distances between distributions",
     "optim": "optimizers, batches, the training loop, checkpoints",
-    "samplers": "the decorator of compiled loops",
+    "samplers": "Markov chains, random numbers, exact results, diagnostics",
     "data": "digits, MNIST, toy data with their densities",
     "benchmarks": "experiments, records, the report",
 }

@@ -6,7 +6,9 @@ the density that they are drawn from comes with them.
 
 Read digits and images first, then sample, mixtures, curves, checkerboard, patterns and
 regression for densities that are known; transforms and split for what is done to any
-data; mnist, idx and fetch for files that others publish.
+data; mnist, idx and fetch for files that others publish. Spins of the Ising model are
+drawn by compiled kernels, which this package does not load before they are asked for:
+write `from data.ising import make_ising`.
 """
 
 from data.checkerboard import Checkerboard, make_checkerboard

@@ -6,7 +6,6 @@ The smallest laws that a model of binary variables can fail at, with the best me
 log-likelihood known: -log K nats.
 """
 
-import operator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,8 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from data.sample import Sample, require_draw, require_points
-
-MAX_BITS = 16
+from samplers.machine import binary_states
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,27 +69,13 @@ class Patterns:
         return log_p.astype(x.dtype)
 
 
-def words(bits: int) -> NDArray[np.uint8]:
-    """Return all words of some bits, (2^bits, bits), counting upwards in binary.
-
-    Raises ValueError unless bits is from 1 to 16.
-    """
-    if not 1 <= operator.index(bits) <= MAX_BITS:
-        raise ValueError(
-            f"{bits} bits are asked for; their table of 2^bits words is made for 1 to "
-            f"{MAX_BITS}"
-        )
-    places = np.arange(bits)[::-1]
-    return (np.arange(2**bits)[:, np.newaxis] >> places & 1).astype(np.uint8)
-
-
 def even_parity(bits: int) -> Patterns:
     """Return the law of `bits` bits of which an even number is on.
 
     The last bit is the parity of those before it, so XOR is three bits, with K = 4
     patterns; in general K = 2^(bits - 1).
     """
-    every = words(bits)
+    every = binary_states(bits)
     return Patterns(every[every.sum(axis=1) % 2 == 0])
 
 
@@ -105,9 +89,9 @@ def bars_and_stripes(size: int) -> Patterns:
     Reference: D. J. C. MacKay, Information Theory, Inference, and Learning Algorithms
     (2003), chapter 43.
 
-    Raises ValueError unless size, the bits of a row, is from 1 to 16.
+    Raises ValueError unless size, the bits of a row, is from 1 to 20.
     """
-    columns = words(size)
+    columns = binary_states(size)
     bars = np.repeat(columns[:, np.newaxis, :], size, axis=1)
     both = np.concatenate([bars, np.swapaxes(bars, 1, 2)])
     return Patterns(np.unique(both.reshape(-1, size**2), axis=0))
@@ -127,7 +111,7 @@ def make_parity(n: int, *, bits: int, rng, dtype: DTypeLike = np.float64) -> Sam
 
     To learn words and labels together, as one law, draw from `even_parity(bits + 1)`.
     """
-    sample = Patterns(words(bits)).sample(n, rng=rng, dtype=dtype)
+    sample = Patterns(binary_states(bits)).sample(n, rng=rng, dtype=dtype)
     return replace(sample, labels=(sample.X.sum(axis=1) % 2).astype(np.int64))
 
 

@@ -3,22 +3,23 @@
 import multiprocessing
 import pickle
 import signal
-import subprocess
-import sys
+import threading
+import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from samplers import archive
 from samplers import chains as module
 from samplers.archive import CheckpointError
-from samplers.chains import Chains, split
+from samplers.blocks import split
+from samplers.chains import Chains
 from samplers.errors import DivergenceError
+from samplers.ising import magnetization
+from samplers.metropolis import Metropolis
 from samplers.philox import PROPOSAL, START, normals
-
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -103,25 +104,40 @@ def test_a_run_in_parts_is_a_run():
 
 def test_few_states_are_held_at_once(monkeypatch):
     monkeypatch.setattr(module, "CHUNK_BYTES", 5 * 2 * 3 * 8)
-    monkeypatch.setattr(module, "CHUNK_SECONDS", 100.0)
+    monkeypatch.setattr(module, "CHUNK_SECONDS", 1e300)
     chains = Chains(Autoregression(), 2, rng=0, statistic=np.asarray)
-    assert np.array_equal(chains.run(100), by_hand(2, 100))
+    assert np.array_equal(chains.run(500), by_hand(2, 500))
     assert max(n for _, n, _ in chains.sampler.calls) == 5
 
 
-@pytest.mark.parametrize("kind", ["threads", "processes"])
-def test_any_executor_gives_the_same(kind):
-    if kind == "threads":
-        executor = ThreadPoolExecutor(2)
-    else:
-        executor = ProcessPoolExecutor(2, multiprocessing.get_context("spawn"))
+@pytest.fixture(scope="module")
+def process():
+    """An executor with another process, which knows only what it is sent."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        yield executor
+
+
+def test_threads_give_the_same():
     chains = Chains(Autoregression(), 5, rng=0, burn_in=2, thin=2)
-    with executor:
-        assert np.array_equal(
-            chains.run(6, executor=executor), by_hand(5, 6, burn_in=2, thin=2)
-        )
-    if kind == "threads":
-        assert {size for size, _, _ in chains.sampler.calls} < {1, 2, 3}
+    with ThreadPoolExecutor(2) as threads:
+        draws = chains.run(6, executor=threads)
+    assert np.array_equal(draws, by_hand(5, 6, burn_in=2, thin=2))
+    assert {size for size, _, _ in chains.sampler.calls} < {1, 2, 3}
+
+
+def test_processes_give_the_same(process):
+    chains = Chains(Autoregression(), 5, rng=0, statistic=lambda x: x.sum(-1))
+    assert np.array_equal(chains.run(6, executor=process), by_hand(5, 6).sum(-1))
+    assert not chains.sampler.calls
+
+
+def test_an_error_in_another_process_is_told_here(process):
+    chains = Chains(Autoregression(blows_up_at=6), 3, rng=0)
+    with pytest.raises(DivergenceError, match="in chain 1 at step"):
+        chains.run(100, executor=process)
+    drawn = chains.draws.shape[1]
+    assert 1 <= drawn <= 6
+    assert np.array_equal(chains.draws, by_hand(3, drawn))
 
 
 @pytest.mark.parametrize(("chains", "blocks"), [(1, 8), (5, 2), (8, 8), (9, 4)])
@@ -138,11 +154,39 @@ def test_blocks_cover_all_chains_once(chains, blocks):
 def test_a_statistic_is_kept_in_place_of_the_states():
     chains = Chains(Autoregression(), 2, rng=0, statistic=lambda x: x.sum(-1))
     assert np.array_equal(chains.run(20), by_hand(2, 20).sum(-1))
-    wrong = Chains(Autoregression(), 2, rng=0, statistic=np.mean)
-    with pytest.raises(ValueError, match="keep the first two axes"):
-        wrong.run(20)
+    assert chains.draws.shape == (2, 20)
+
+
+@pytest.mark.parametrize(
+    "statistic",
+    [np.mean, lambda x: (x[..., 0], x[..., 1]), lambda x: x[..., 0].astype(object)],
+)
+def test_a_statistic_that_cannot_be_kept_is_told_before_the_first_step(statistic):
+    """The second, of two chains and two draws, would have the first two axes."""
+    chains = Chains(Autoregression(), 2, rng=0, burn_in=2, statistic=statistic)
+    with pytest.raises(ValueError, match=r"keep the first two axes.*axis=-1"):
+        chains.run(2)
     with pytest.raises(ValueError, match="nothing has been drawn"):
-        _ = wrong.draws
+        _ = chains.draws
+    assert chains.step == 0
+
+
+def test_a_statistic_keeps_one_kind_of_numbers(tmp_path):
+    """An array of integers would cut off the digits of later numbers, in silence."""
+
+    def rounded(x):
+        y = x.sum(-1)
+        return np.rint(y).astype(int) if x.shape[1] == 1 else y
+
+    chains = Chains(Autoregression(), 2, rng=0, statistic=rounded)
+    with pytest.raises(ValueError, match=r"made float64 of shape \(\).*int64 of"):
+        chains.run(50)
+    assert np.array_equal(chains.draws, rounded(by_hand(2, 1)))
+    chains.save(tmp_path / "chains.npz")
+    resumed = Chains.load(tmp_path / "chains.npz", Autoregression(), rounded)
+    resumed.statistic = np.asarray
+    with pytest.raises(ValueError, match=r"float64 of shape \(3,\).*int64 of"):
+        resumed.run(50)
 
 
 def test_a_given_state_is_copied_and_checked():
@@ -155,6 +199,9 @@ def test_a_given_state_is_copied_and_checked():
     assert np.array_equal(start.ravel(), range(6))
     with pytest.raises(ValueError, match="three numbers"):
         Chains(Autoregression(), rng=0, state=np.zeros((2, 4)))
+    assert Chains(Autoregression(), 2, rng=0, state=start).run(1).shape == (2, 1, 3)
+    with pytest.raises(ValueError, match=r"that of 2; .* np\.repeat\(state"):
+        Chains(Autoregression(), 5, rng=0, state=start)
 
 
 def test_ctrl_c_keeps_what_was_drawn(monkeypatch, tmp_path):
@@ -173,28 +220,41 @@ def test_ctrl_c_keeps_what_was_drawn(monkeypatch, tmp_path):
     assert np.array_equal(resumed.run(500), truth)
 
 
-RESUME = """
-import sys
-import numpy as np
-from samplers.chains import Chains
-from tests.samplers.test_chains import Autoregression
-chains = Chains.load(sys.argv[1], Autoregression())
-chains.run(9, checkpoint=sys.argv[1])
-"""
+def test_ctrl_c_is_heard_while_a_kernel_runs():
+    """Detects steps that are taken in one call of the kernel: these would take hours.
+
+    Such a call is not interrupted, and Python hears of a signal only when it returns.
+    """
+    sampler = Metropolis((64, 64), temperature=2.0)
+    chains = Chains(sampler, 4, rng=0, thin=100, statistic=magnetization)
+    chains.run(1)
+    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    began = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        chains.run(10**7)
+    assert time.perf_counter() - began < 10
+    again = Chains(sampler, 4, rng=0, thin=100, statistic=magnetization)
+    drawn = min(chains.draws.shape[1], 20)
+    assert np.array_equal(again.run(drawn), chains.draws[:, :drawn])
+
+
+def go_on(path):
+    """Take up chains from a file, and write them to it with 9 draws."""
+    Chains.load(path, Autoregression()).run(9, checkpoint=path)
 
 
 @pytest.mark.parametrize("drawn", [0, 1, 6, 9])
-def test_a_file_goes_on_bit_for_bit_in_a_new_process(tmp_path, drawn):
+def test_a_file_goes_on_bit_for_bit_in_another_process(process, tmp_path, drawn):
     path = tmp_path / "chains.npz"
     chains = Chains(Autoregression(), 2, rng=0, burn_in=3, thin=2)
     if drawn:
         chains.run(drawn)
     chains.save(path)
-    command = [sys.executable, "-W", "error", "-c", RESUME, str(path)]
-    subprocess.run(command, cwd=ROOT, check=True)
-    assert np.array_equal(
-        Chains.load(path, Autoregression()).draws, by_hand(2, 9, burn_in=3, thin=2)
-    )
+    process.submit(go_on, path).result()
+    resumed = Chains.load(path, Autoregression())
+    assert np.array_equal(resumed.draws, by_hand(2, 9, burn_in=3, thin=2))
+    assert np.array_equal(resumed.state, resumed.draws[:, -1])
 
 
 def test_a_checkpoint_is_written_while_a_run_lasts(tmp_path, monkeypatch):
@@ -204,12 +264,37 @@ def test_a_checkpoint_is_written_while_a_run_lasts(tmp_path, monkeypatch):
 
     def look(states):
         if path.exists():
-            kept = Chains.load(path, Autoregression(), look)
-            found.append(kept.draws.shape[1])
+            found.append(Chains.load(path, Autoregression(), look).step)
         return states
 
     Chains(Autoregression(), 2, rng=0, statistic=look).run(5, checkpoint=path)
-    assert found == [1, 2, 3, 4]
+    assert found == [0, 1, 2, 3, 4]
+
+
+def test_what_a_killed_run_left_is_not_overwritten(tmp_path):
+    """A script that was killed and is started again as it is would begin anew."""
+    path, left = tmp_path / "chains.npz", tmp_path / ".chains.npz.1.partial"
+    chains = Chains(Autoregression(), 2, rng=0)
+    chains.run(3, checkpoint=path)
+    chains.run(5, checkpoint=path)
+    left.write_bytes(b"half a file")
+    with pytest.raises(FileExistsError, match=r"go on with them by Chains\.load\("):
+        Chains(Autoregression(), 2, rng=0).run(4, checkpoint=path)
+    resumed = Chains.load(path, Autoregression())
+    assert np.array_equal(resumed.run(8, checkpoint=path), by_hand(2, 8))
+    assert not left.exists()
+
+
+def test_what_no_checkpoint_can_hold_is_told_before_the_first_step(
+    tmp_path, monkeypatch
+):
+    chains = Chains(Autoregression(), 2, rng=0)
+    monkeypatch.setattr(archive, "LARGEST_FILE", 2 * archive.LARGEST_MANIFEST + 500)
+    with pytest.raises(ValueError, match="of each draw only a statistic"):
+        chains.run(20, checkpoint=tmp_path / "chains.npz")
+    with pytest.raises(OSError, match="directory"):
+        chains.run(2, checkpoint=tmp_path)
+    assert chains.step == 0
 
 
 def test_a_file_of_other_chains_is_refused(tmp_path):
@@ -217,8 +302,11 @@ def test_a_file_of_other_chains_is_refused(tmp_path):
     chains = Chains(Autoregression(), 2, rng=0)
     chains.run(3)
     chains.save(path)
-    with pytest.raises(CheckpointError, match="other parameters"):
+    with pytest.raises(CheckpointError, match="a sampler of another rho"):
         Chains.load(path, Autoregression(rho=0.8))
+    other = Metropolis((4, 4), 1.0)
+    with pytest.raises(CheckpointError, match=r"another class and rho and .*temperat"):
+        Chains.load(path, other)
     with pytest.raises(CheckpointError, match="statistic is None, not sum"):
         Chains.load(path, Autoregression(), np.sum)
     content = path.read_bytes()
@@ -264,16 +352,26 @@ def test_a_statistic_that_is_not_finite_stops_the_run():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"chains": 0}, {"burn_in": -1}, {"thin": 0}], ids=lambda w: next(iter(w))
+    ("name", "number"),
+    [("chains", 0), ("burn_in", -1), ("thin", 0), ("thin", 1.5), ("burn_in", 1e3)],
 )
-def test_numbers_that_make_no_sense(wrong):
-    with pytest.raises(ValueError, match="there must be a chain"):
-        Chains(Autoregression(), rng=0, **wrong)
+def test_numbers_that_count_nothing(name, number):
+    with pytest.raises(ValueError, match=rf"{name} is {number}; it counts"):
+        Chains(Autoregression(), rng=0, **{name: number})
 
 
-def test_a_run_has_draws():
-    with pytest.raises(ValueError, match="draws is 0"):
-        Chains(Autoregression(), rng=0).run(0)
+@pytest.mark.parametrize("draws", [0, 1e6])
+def test_a_run_has_draws(draws):
+    with pytest.raises(ValueError, match=rf"draws is {draws}; .* write 10\*\*6"):
+        Chains(Autoregression(), rng=0).run(draws)
+
+
+def test_numbers_of_numpy_count_too(tmp_path):
+    """And can be written to a file."""
+    three = np.int64(3)
+    chains = Chains(Autoregression(), three, rng=0, burn_in=three, thin=three)
+    draws = chains.run(three, checkpoint=tmp_path / "chains.npz")
+    assert np.array_equal(draws, by_hand(3, 3, burn_in=3, thin=3))
 
 
 def test_addresses_end(monkeypatch):
@@ -285,5 +383,5 @@ def test_addresses_end(monkeypatch):
 
 
 def test_progress_is_told_on_stderr(capsys, monkeypatch):
-    Chains(Autoregression(), rng=0).run(3, progress="walk")
-    assert capsys.readouterr().err.startswith("walk: draw 3/3 0 s")
+    Chains(Autoregression(), rng=0, burn_in=4, thin=2).run(3, progress="walk")
+    assert capsys.readouterr().err == "walk: step 10/10 0 s\n"

@@ -15,6 +15,7 @@ from samplers.exact import (
 )
 from samplers.machine import Machine, binary_states
 from tests.data.agreement import chi_square
+from tests.samplers.kernels import number
 from tests.samplers.test_machine import make_machine
 
 
@@ -96,11 +97,6 @@ def test_draws_repeat_by_seed_and_do_not_depend_on_their_number(options, dtype):
     assert np.array_equal(x[:10], first_x)
     assert np.array_equal(h[:10], first_h)
     assert not np.array_equal(h, exact_draws(machine, 100, rng=1)[1])
-
-
-def number(states):
-    """The place of each state in binary_states."""
-    return states.astype(int) @ (1 << np.arange(states.shape[1])[::-1])
 
 
 @pytest.mark.parametrize(("M", "N"), [(3, 2), (2, 3)])

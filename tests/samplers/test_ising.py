@@ -7,8 +7,8 @@ from samplers.ising import (
     energy,
     heat_capacity,
     inverse_temperature,
-    jackknife,
     magnetization,
+    require_lattice,
     susceptibility,
 )
 
@@ -93,12 +93,20 @@ def test_what_is_no_spin_is_refused(function, wrong):
 
 
 def test_wrong_arrays_are_refused():
-    with pytest.raises(TypeError, match=r"spins are float64.*astype\(np.int8\)"):
+    with pytest.raises(
+        TypeError, match=r"spins are float64.*asarray\(spins, np.int8\)"
+    ):
         energy(np.ones((4, 4)))
     with pytest.raises(ValueError, match=r"\(16,\) are no lattices.*reshape\(-1, L1"):
         energy(np.ones(16, np.int8))
     with pytest.raises(ValueError, match=r"\(1, 4\) bonds a site to itself"):
         energy(np.ones((1, 4), np.int8))
+
+
+@pytest.mark.parametrize("shape", [4, (4,), (4, 4, 4), ()])
+def test_a_lattice_has_two_sides(shape):
+    with pytest.raises(ValueError, match=r"it is \(L1, L2\).*write \(L, L\)"):
+        require_lattice(shape)
 
 
 def test_heat_capacity_and_susceptibility_by_hand():
@@ -124,44 +132,31 @@ def test_variance_far_from_zero_keeps_its_digits():
     assert heat_capacity(np.full(7, 0.1), 1.0, 1) < 1e-30
 
 
-def test_one_draw_does_not_fluctuate():
-    with pytest.raises(ValueError, match="1 draws do not fluctuate"):
-        heat_capacity([-4], 2.0, 4)
+@pytest.mark.parametrize(
+    ("shape", "axis", "count"),
+    [((1,), None, 1), ((3, 1), 1, 1), ((3, 0), 1, 0), ((2, 1, 1), (1, 2), 1)],
+)
+def test_one_draw_does_not_fluctuate(shape, axis, count):
+    for function in (heat_capacity, susceptibility):
+        with pytest.raises(ValueError, match=f"{count} draws do not fluctuate"):
+            function(np.ones(shape), 2.0, 4, axis=axis)
+
+
+def test_states_of_different_temperatures_are_not_mixed():
+    """Without an axis the variance would be that of all rows together."""
+    energies = np.random.default_rng(0).normal(size=(3, 50))
+    for wrong in ({}, {"axis": 0}):
+        with pytest.raises(ValueError, match=r"\(3,\).*would be mixed.*axis=1"):
+            heat_capacity(energies, [1.0, 2.0, 3.0], 16, **wrong)
+
+
+@pytest.mark.parametrize("sites", [0, -4])
+def test_a_lattice_has_sites(sites):
+    with pytest.raises(ValueError, match=rf"sites is {sites}; .* L1 \* L2"):
+        heat_capacity([-4, 0], 2.0, sites)
 
 
 @pytest.mark.parametrize("wrong", [0, -1, np.inf, np.nan, [1.0, 0.0]])
 def test_temperature_is_positive_and_finite(wrong):
     with pytest.raises(ValueError, match="needs T positive and finite"):
         inverse_temperature(wrong)
-
-
-def test_jackknife_of_a_mean_is_the_standard_error():
-    draws = np.random.default_rng(1).normal(size=(8, 25))
-    value, error = jackknife(np.mean, draws)
-    assert value == pytest.approx(draws.mean(), rel=1e-13)
-    expected = draws.mean(axis=1).std(ddof=1) / np.sqrt(8)
-    assert error == pytest.approx(expected, rel=1e-12)
-
-
-def test_jackknife_of_several_statistics():
-    draws = np.random.default_rng(2).normal(size=(8, 25))
-    values, errors = jackknife(lambda x: np.array([x.mean(), x.var()]), draws)
-    assert errors[0] == jackknife(np.mean, draws)[1]
-    assert errors[1] == jackknife(np.var, draws)[1]
-    assert values[1] == np.var(draws)
-
-
-def test_jackknife_error_of_a_heat_capacity_is_its_spread():
-    """Of 400 estimates the error is the mean one, to 10 %; a factor 1.25 is seen."""
-    energies = np.random.default_rng(3).normal(size=(400, 16, 50))
-    values, errors = np.array(
-        [jackknife(lambda E: heat_capacity(E, 1.0, 1), e) for e in energies]
-    ).T
-    ratio = np.sqrt(np.mean(errors**2)) / values.std()
-    assert abs(ratio - 1) < 5.03 * np.sqrt(1 / 800 + 1 / (2 * 15 * 400))
-
-
-@pytest.mark.parametrize("blocks", [3.0, [[1.0, 2.0]]])
-def test_jackknife_needs_two_blocks(blocks):
-    with pytest.raises(ValueError, match=r"cannot be left out.*reshape\(20, -1\)"):
-        jackknife(np.mean, blocks)

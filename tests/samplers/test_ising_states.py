@@ -116,6 +116,9 @@ def test_probabilities_are_those_of_the_counts(four):
     np.testing.assert_allclose(p, np.exp(log_p), rtol=1e-12)
     assert p.sum() == pytest.approx(1, rel=1e-14)
     assert p @ energies / 16 == pytest.approx(four.energy(2.0), rel=1e-13)
+    several = boltzmann_probabilities((4, 4), [[1.0], [2.0]])
+    assert several.shape == (2, 1, 2**16)
+    np.testing.assert_array_equal(several[1, 0], p)
 
 
 def test_lattices_with_too_many_states_are_refused():

@@ -180,7 +180,7 @@ def test_errors_of_states_and_beta():
         machine.energy(np.zeros(2), np.zeros(2))
     with pytest.raises(ValueError, match=r"h of shape \(\)"):
         machine.energy(np.zeros(3), 1.0)
-    for beta in (0, -1, np.inf, np.nan):
+    for beta in (0.0, -1.0, np.inf, np.nan):
         with pytest.raises(ValueError, match=f"beta is {beta}; an inverse"):
             machine.tempered(beta)
     for units in (0, 21):

@@ -71,6 +71,16 @@ def test_log_density_is_that_of_the_law():
     x = np.linspace(-3, 5, 9)
     expected = norm.logpdf(x, 1, np.sqrt(0.4 / 0.6))
     np.testing.assert_allclose(law.log_density(x[:, None]), expected, atol=1e-13)
+    for wrong in (x, 0.0, np.ones((3, 2))):
+        with pytest.raises(ValueError, match=r"points are \(n, 1\).*reshape\(-1, 1\)"):
+            law.log_density(wrong)
+
+
+@pytest.mark.parametrize("middle", [0.0, 0.1234, 1 / 3])
+def test_a_kink(middle):
+    """There the error falls by 4 a halving, and its estimate is of the same size."""
+    law = quadrature(lambda x: np.abs(x[:, 0] - middle), (-40, 40))
+    assert law.log_partition == pytest.approx(np.log(2), abs=1e-9)
 
 
 def test_cdf():
@@ -204,7 +214,8 @@ def test_what_is_no_energy_is_refused(energy, message):
         ({"temperature": 0.0}, "needs T positive"),
         ({"temperature": np.nan}, "needs T positive"),
         ({"tolerance": 1e-15}, "rounding allows 1e-13"),
-        ({"panels": 0}, "one or more to begin with"),
+        ({"panels": 0}, "from 1 to 209715 to begin with"),
+        ({"panels": 103, "bounds": [(-4, 4)] * 2}, "from 1 to 102 to begin with"),
     ],
 )
 def test_settings_out_of_range(settings, message):
