@@ -99,6 +99,16 @@ def write_archive(
             os.close(folder)
 
 
+def require_room(total: int) -> None:
+    """Raise ValueError if arrays of so many bytes together are too many for a file."""
+    if total > LARGEST_FILE - 2 * LARGEST_MANIFEST:
+        raise ValueError(
+            f"the arrays have {total} bytes together and a file holds about 2 GiB; "
+            "keep what can be computed again, such as data, out of the state, and of "
+            "each draw only a statistic"
+        )
+
+
 def remove_partial(path: Path) -> None:
     """Remove what writers of a file left beside it when they were killed."""
     for partial in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
@@ -106,12 +116,7 @@ def remove_partial(path: Path) -> None:
 
 
 def _write_members(file: BinaryIO, kind: str, content: Any, arrays: dict) -> None:
-    total = sum(array.nbytes for array in arrays.values())
-    if total > LARGEST_FILE - 2 * LARGEST_MANIFEST:
-        raise ValueError(
-            f"the arrays have {total} bytes together and a file holds about 2 GiB; "
-            "keep what can be computed again, such as data, out of the state"
-        )
+    require_room(sum(array.nbytes for array in arrays.values()))
     rows = []
     with zipfile.ZipFile(file, "w", allowZip64=False) as archive:
         for name, array in arrays.items():

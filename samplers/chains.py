@@ -6,58 +6,34 @@ same draws come out in one go or in parts, by one thread or many processes, and 
 stop of any kind. Draw k is the state after burn_in + (k + 1) thin steps.
 """
 
-import os
 import time
-from collections.abc import Callable
 from concurrent.futures import Executor
-from functools import partial
-from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from samplers.archive import read_archive, refusing, write_archive
-from samplers.errors import DivergenceError
-from samplers.fingerprint import fingerprint
+from samplers.archive import (
+    read_archive,
+    refusing,
+    remove_partial,
+    require_room,
+    write_archive,
+)
+from samplers.blocks import advance
+from samplers.errors import require_finite
+from samplers.fingerprint import differences, fingerprint, name_of
+from samplers.kept import Statistic, make_room, measure, require_alike
 from samplers.philox import draw_key
 from samplers.progress import Meter
+from samplers.sampler import Sampler
 
 CHUNK_SECONDS = 0.1  # after which an interrupt is heard and the progress shown
-CHUNK_BYTES = 2**26  # of states that are held at once
-BLOCKS = 4 * (os.cpu_count() or 1)  # into which an executor's chains are split
+# A step may become far slower than those before: a cluster comes to span the lattice.
+CHUNK_WORK = 2**25  # bytes of the state, times steps
+CHUNK_BYTES = 2**23  # of states that are held at once, few enough for a cache
 SAVE_SECONDS = 60.0  # between two writes of a checkpoint
 LIMIT = 2**32  # of the numbers of chains and steps in the address of a random number
-
-
-class Sampler(Protocol):
-    """A Markov kernel: a frozen dataclass of the parameters of one step."""
-
-    def start(self, key: np.uint64, chains: int) -> NDArray:
-        """Return states, (chain, ...), for chains to which none were given."""
-
-    def check(self, state: NDArray) -> NDArray:
-        """Return given states, (chain, ...), as `advance` takes them, or raise."""
-
-    def advance(
-        self,
-        state: NDArray,
-        draws: NDArray,
-        *,
-        key: np.uint64,
-        chain: int,
-        step: int,
-        thin: int,
-    ) -> None:
-        """Take n times thin steps, and keep the state after each thin of them.
-
-        state : (chain, ...), changed in place
-        draws : (chain, n, ...), of the same dtype, is written
-        chain, step : the number of the first chain, and of the steps done before
-
-        Raises DivergenceError; then state and draws are of no use.
-        """
 
 
 class Chains:
@@ -65,14 +41,15 @@ class Chains:
 
     Parameters
     ----------
-    sampler : the kernel, such as samplers.gibbs.Gibbs or samplers.wolff.Wolff
-    chains : how many, if no state is given
+    sampler : one step of a chain, such as samplers.gibbs.Gibbs or samplers.wolff.Wolff
+    chains : how many, 1 if no state is given
+    rng : int, SeedSequence or Generator, of which the key of all numbers is drawn; two
+        Chains of the same int share their numbers, and are not independent
     state : (chain, ...), where they start; else the sampler chooses
-    rng : int, SeedSequence or Generator, of which the key of all numbers is drawn
     burn_in : steps before the first draw is due
     thin : steps from one draw to the next
-    statistic : states (chain, draw, ...) -> what to keep of them, (chain, draw, ...);
-        None keeps the states
+    statistic : states (chain, draw, ...) -> what to keep of them, (chain, draw, ...),
+        of each state by itself; None keeps the states
 
     >>> from samplers.ising import energy
     >>> from samplers.metropolis import Metropolis
@@ -82,33 +59,45 @@ class Chains:
     >>> chains.run(1000).shape
     (4, 1000)
 
+    They go on where they are, to a number of draws that counts these.
+
+    >>> chains.run(1500).shape, chains.step
+    ((4, 1500), 1600)
+
     Raises ValueError if the numbers make no sense, and what the sampler's check raises.
     """
 
     def __init__(
         self,
         sampler: Sampler,
-        chains: int = 1,
+        chains: int | None = None,
         *,
         rng,
         state: NDArray | None = None,
         burn_in: int = 0,
         thin: int = 1,
-        statistic: Callable[[NDArray], NDArray] | None = None,
+        statistic: Statistic | None = None,
     ):
-        if chains < 1 or burn_in < 0 or thin < 1:
-            raise ValueError(
-                f"chains={chains}, burn_in={burn_in}, thin={thin}: there must be a "
-                "chain, no negative number of steps, and a step between two draws"
-            )
         self.sampler, self.statistic = sampler, statistic
-        self.burn_in, self.thin = burn_in, thin
+        self.burn_in = require_count("burn_in", burn_in, 0)
+        self.thin = require_count("thin", thin, 1)
         self.key = draw_key(rng)
-        state = sampler.start(self.key, chains) if state is None else np.array(state)
-        self._kept: NDArray | None = None
+        if state is None:
+            chains = require_count("chains", 1 if chains is None else chains, 1)
+            state = sampler.start(self.key, chains)
+        else:
+            state = np.array(state)
+        state = sampler.check(state)
+        if chains not in (None, len(state)):
+            raise ValueError(
+                f"chains is {chains}, and the state is that of {len(state)}; leave "
+                "chains away, or repeat the state, np.repeat(state, chains, axis=0)"
+            )
+        self._kept: NDArray = np.empty((len(state), 0))  # no draws yet
+        self._file: Path | None = None
         # Replaced as a whole: an interrupt, which can come between any two lines,
         # finds the chains before a chunk or after it.
-        self._position = sampler.check(state), 0, 0
+        self._position = state, 0, 0
 
     @property
     def state(self) -> NDArray:
@@ -122,8 +111,11 @@ class Chains:
 
     @property
     def draws(self) -> NDArray:
-        """Return what was kept so far, (chain, draw, ...), also after an interrupt."""
-        if self._kept is None:
+        """Return what was kept so far, (chain, draw, ...), also after an interrupt.
+
+        It is no copy: what is changed there is changed for later calls too.
+        """
+        if not self._position[2]:
             raise ValueError("nothing has been drawn yet; write chains.run(draws)")
         return self._kept[:, : self._position[2]]
 
@@ -142,40 +134,38 @@ class Chains:
         draws : in all, with those of former calls
         executor : with the interface of concurrent.futures, to spread the chains over;
             threads will do, because a compiled kernel lets others run
-        progress : a label, with which the count is shown on stderr
-        checkpoint : a file that `load` reads, written every minute and at the end of
-            the run, whatever ends it
+        progress : a label, with which the count of steps is shown on stderr
+        checkpoint : a file that `load` reads, written at the beginning, every minute,
+            and at the end of the run, whatever ends it
 
         After an interrupt (Ctrl-C) or an error the chains are as they were a tenth of a
-        second before, and another call goes on from there.
+        second before, or before the last step if that takes longer, and another call
+        goes on from there. A process that is killed leaves its checkpoint:
 
-        Raises DivergenceError if a chain meets a number that is not finite.
+            if path.exists():
+                chains = Chains.load(path, sampler)
+            else:
+                chains = Chains(sampler, 100, rng=0)
+            draws = chains.run(10_000, checkpoint=path)
+
+        Raises DivergenceError if a chain meets a number that is not finite, ValueError
+        if the draws are too many for a checkpoint, and FileExistsError if that is there
+        and these chains were neither saved to it nor loaded from it.
         """
-        if draws < 1:
-            raise ValueError(f"draws is {draws}; a run ends when there are at least 1")
-        chains = len(self._position[0])
-        if max(chains, self.burn_in + draws * self.thin) >= LIMIT:
+        draws = require_count("draws", draws, 1)
+        chains, last = len(self._position[0]), self.burn_in + draws * self.thin
+        if max(chains, last) >= LIMIT:
             raise ValueError(
                 f"{chains} chains and {draws} draws: random numbers are addressed up "
                 "to chain 2^32 and step 2^32, beyond which they would repeat; begin "
                 "other chains from this state, with another rng"
             )
-        start = saved = time.perf_counter()
-        meter = Meter(progress, "draw", draws, self._position[2]) if progress else None
-        steps = 1
+        self._kept = make_room(self._kept, self.statistic, self._position[0], draws)
+        if checkpoint is not None:
+            self._open(Path(checkpoint), draws)
+        meter = Meter(progress, "step", last, self.step) if progress else None
         try:
-            while self._position[2] < draws:
-                began = time.perf_counter()
-                self._run_chunk(*self._plan(draws, steps), draws, executor)
-                now = time.perf_counter()
-                steps = int(
-                    np.clip(steps * CHUNK_SECONDS / (now - began), 1, 8 * steps)
-                )
-                if meter:
-                    meter.show(self._position[2], now - start)
-                if checkpoint is not None and now - saved > SAVE_SECONDS:
-                    self.save(checkpoint)
-                    saved = now
+            self._run(draws, executor, meter, checkpoint)
         finally:
             if meter:
                 meter.close()
@@ -186,12 +176,13 @@ class Chains:
     def save(self, path: str | Path) -> None:
         """Write the chains and their draws to a file for `load`.
 
-        Raises ValueError if they take more than 2 GiB.
+        Raises ValueError if they take more than 2 GiB, and TypeError if the sampler is
+        no dataclass.
         """
         state, step, taken = self._position
         content = {
             "sampler": fingerprint(self.sampler),
-            "statistic": getattr(self.statistic, "__qualname__", None),
+            "statistic": name_of(self.statistic),
             "key": int(self.key),
             "step": step,
             "burn_in": self.burn_in,
@@ -201,26 +192,32 @@ class Chains:
         if taken:
             arrays["draws"] = self.draws
         write_archive(path, "chains", content, arrays)
+        self._file = Path(path).absolute()
 
     @classmethod
     def load(
         cls,
         path: str | Path,
         sampler: Sampler,
-        statistic: Callable[[NDArray], NDArray] | None = None,
+        statistic: Statistic | None = None,
     ) -> "Chains":
         """Return the chains that `save` wrote, which go on as if never stopped.
+
+        sampler, statistic : as they were; a statistic is known by its name
 
         Raises CheckpointError if the file is damaged or foreign, or if its chains have
         another sampler or statistic, and FileNotFoundError if there is none.
         """
         with refusing(path):
             content, (state, *drawn) = read_archive(path, "chains")
-            name = getattr(statistic, "__qualname__", None)
-            if content["sampler"] != fingerprint(sampler):
-                raise ValueError("its chains have a sampler of other parameters")
-            if content["statistic"] != name:
-                raise ValueError(f"its statistic is {content['statistic']}, not {name}")
+            if others := differences(content["sampler"], fingerprint(sampler)):
+                raise ValueError(
+                    f"its chains have a sampler of another {' and '.join(others)}"
+                )
+            if content["statistic"] != name_of(statistic):
+                raise ValueError(
+                    f"its statistic is {content['statistic']}, not {name_of(statistic)}"
+                )
             chains = cls(
                 sampler,
                 state=state,
@@ -234,7 +231,36 @@ class Chains:
                 [chains._kept] = drawn
             taken = drawn[0].shape[1] if drawn else 0
             chains._position = chains._position[0], content["step"], taken
+        chains._file = Path(path).absolute()
         return chains
+
+    def _open(self, path: Path, draws: int) -> None:
+        """Write the first checkpoint of a run, so that what could fail fails now."""
+        if path.is_file() and path.absolute() != self._file:
+            raise FileExistsError(
+                f"{path} holds other chains, which these would overwrite: go on with "
+                f"them by Chains.load({str(path)!r}, sampler), choose another path, or "
+                "delete it"
+            )
+        require_room(self._position[0].nbytes + self._kept[:, :draws].nbytes)
+        remove_partial(path)
+        self.save(path)
+
+    def _run(self, draws, executor, meter, checkpoint) -> None:
+        """Go on in chunks until there are so many draws."""
+        start = saved = time.perf_counter()
+        steps = 1
+        while self._position[2] < draws:
+            before, began = self.step, time.perf_counter()
+            self._run_chunk(*self._plan(draws, steps), executor)
+            now = time.perf_counter()
+            done = self.step - before
+            steps = int(np.clip(done * CHUNK_SECONDS / (now - began), 1, 8 * done))
+            if meter:
+                meter.show(self.step, now - start)
+            if checkpoint is not None and now - saved > SAVE_SECONDS:
+                self.save(checkpoint)
+                saved = time.perf_counter()
 
     def _plan(self, draws: int, steps: int) -> tuple[int, int]:
         """Return (n, thin) of the next chunk, of about so many steps.
@@ -242,73 +268,36 @@ class Chains:
         n is zero if it ends before the next draw.
         """
         state, step, taken = self._position
+        steps = min(steps, max(1, CHUNK_WORK // state.nbytes))
         gap = self.burn_in + (taken + 1) * self.thin - step
         if gap != self.thin or steps < self.thin:
             return (1, gap) if gap <= steps else (0, steps)
         room = max(1, CHUNK_BYTES // state.nbytes)
         return min(steps // self.thin, draws - taken, room), self.thin
 
-    def _run_chunk(
-        self, n: int, thin: int, draws: int, executor: Executor | None
-    ) -> None:
+    def _run_chunk(self, n: int, thin: int, executor: Executor | None) -> None:
         """Take max(n, 1) thin steps and keep the n draws, all of it or nothing."""
         state, step, taken = self._position
-        blocks = split(len(state), 1 if executor is None else BLOCKS)
-        task = partial(advanced, self.sampler, self.key, step, max(n, 1), thin)
-        each = map if executor is None else executor.map
-        parts = each(
-            task, [state[block] for block in blocks], [b.start for b in blocks]
+        states, drawn = advance(
+            self.sampler, self.key, state, step, max(n, 1), thin, executor
         )
-        states, drawn = map(np.concatenate, zip(*parts, strict=True))
-        self._require_finite("the state", states[:, np.newaxis], step, max(n, 1) * thin)
+        step += max(n, 1) * thin
+        require_finite("the state", states[:, np.newaxis], step, 1, self.key)
         if n:
-            self._keep(drawn, draws)
-        self._position = states, step + max(n, 1) * thin, taken + n
-
-    def _keep(self, chunk: NDArray, draws: int) -> None:
-        """Append a chunk of states, or their statistic, to what was kept so far."""
-        _, step, taken = self._position
-        n = chunk.shape[1]
-        if self.statistic is not None:
-            shape = chunk.shape[:2]
-            chunk = np.asarray(self.statistic(chunk))
-            if chunk.shape[:2] != shape:
-                raise ValueError(
-                    f"the statistic made {chunk.shape} of states (chain, draw, ...) = "
-                    f"({shape[0]}, {n}, ...); it must keep the first two axes"
-                )
-            self._require_finite("the statistic", chunk, step, self.thin)
-        if self._kept is None or self._kept.shape[1] < draws:
-            room = np.empty((len(chunk), draws, *chunk.shape[2:]), chunk.dtype)
-            if self._kept is not None:
-                room[:, :taken] = self._kept[:, :taken]
-            self._kept = room
-        self._kept[:, taken : taken + n] = chunk
-
-    def _require_finite(self, what: str, chunk: NDArray, step: int, thin: int) -> None:
-        """Raise if something kept, the first after step + thin steps, is not finite."""
-        if np.issubdtype(chunk.dtype, np.inexact) and not np.isfinite(chunk).all():
-            chain, draw, *_ = np.argwhere(~np.isfinite(chunk))[0]
-            raise DivergenceError(what, chain, step + (draw + 1) * thin, self.key)
+            values = measure(self.statistic, drawn)
+            require_alike(values, self._kept)
+            if self.statistic is not None:
+                first = step - (n - 1) * thin
+                require_finite("the statistic", values, first, thin, self.key)
+            self._kept[:, taken : taken + n] = values
+        self._position = states, step, taken + n
 
 
-def split(chains: int, blocks: int) -> list[slice]:
-    """Return slices of neighbors that are about equal and cover all chains."""
-    bounds = np.linspace(0, chains, min(chains, blocks) + 1).astype(int).tolist()
-    return [slice(*pair) for pair in pairwise(bounds)]
-
-
-def advanced(
-    sampler: Sampler,
-    key: np.uint64,
-    step: int,
-    n: int,
-    thin: int,
-    state: NDArray,
-    chain: int,
-) -> tuple[NDArray, NDArray]:
-    """Return the states after n thin steps and the n draws; for any process."""
-    state = state.copy()
-    draws = np.empty((len(state), n, *state.shape[1:]), state.dtype)
-    sampler.advance(state, draws, key=key, chain=chain, step=step, thin=thin)
-    return state, draws
+def require_count(name: str, number: int, least: int) -> int:
+    """Return a number as an int, or raise ValueError if it is none, or too small."""
+    if not isinstance(number, int | np.integer) or number < least:
+        raise ValueError(
+            f"{name} is {number!r}; it counts, so it is an integer of at least "
+            f"{least}: write 10**6 or int(1e6) for a million"
+        )
+    return int(number)

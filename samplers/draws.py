@@ -25,7 +25,7 @@ def each_quantity(function, draws):
     draws, or a draw is not a finite real number.
     """
     draws = np.asarray(draws)
-    _check(draws)
+    require_draws(draws)
     chains, n, *dims = draws.shape
     flat = draws.reshape(chains, n, -1)
     size = max(1, BLOCK // (chains * n))
@@ -33,7 +33,7 @@ def each_quantity(function, draws):
     for start in range(0, flat.shape[2], size):
         block = np.moveaxis(flat[:, :, start : start + size], 2, 0)
         x = np.array(block, np.float64, order="C")
-        _require_finite(x, start, dims)
+        require_finite(x, start, dims)
         results.append(function(x))
     result = np.concatenate(results)
     return result.reshape((*dims, *result.shape[1:]))[()]
@@ -49,7 +49,8 @@ def centered(x):
     return x - x.mean(axis=-1, keepdims=True)
 
 
-def _check(draws) -> None:
+def require_draws(draws) -> None:
+    """Raise unless draws are (chain, draw, ...) of real numbers, four or more."""
     if draws.dtype.kind not in "biuf":
         raise TypeError(
             f"draws are {draws.dtype}; diagnostics compare real numbers: give the real "
@@ -64,7 +65,7 @@ def _check(draws) -> None:
         )
 
 
-def _require_finite(x, start: int, dims) -> None:
+def require_finite(x, start: int, dims) -> None:
     """Raise if x, the quantities from the start-th of dims on, is not finite."""
     bad = np.argwhere(~np.isfinite(x))
     if len(bad):

@@ -14,10 +14,12 @@ with R_ji = W_ij / sigma_i, and bias = b + R (a / sigma) from completing the squ
 is a mixture of 2^N Gaussians of which these are the weights.
 
 The words are counted upwards in binary. A word without its lowest bit came earlier, so
-its fields, start + s.R, are fields already known plus one row of R. A step costs one
-row, as with a Gray code, and here no field is a sum of more than n + 1 rows: rounding
-does not drift, nor depend on where the counting began. So blocks of words can be
-counted by any executor, and every bit of the result stays the same.
+its fields, start + s.R, are fields already known plus one row of R. In the order of a
+Gray code, where one bit changes at a time, a step costs one row too, added to or taken
+from the fields of the word before: after t steps they carry t rounding errors, which
+depend on where the counting began. Here a field is a sum of no more than n + 1 rows,
+always in the same order. So rounding does not drift, blocks of words can be counted by
+any executor, and every bit of the result stays the same.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
 """The one error that a running chain raises."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 class DivergenceError(FloatingPointError):
@@ -20,7 +21,19 @@ class DivergenceError(FloatingPointError):
     def __str__(self):
         return (
             f"{self.what} is not finite in chain {self.chain} at step {self.step} "
-            f"(key {int(self.key):#018x}). Comparisons with nan are false, so the chain "
-            "would go on and look alive; look at the parameters and at the state from "
-            "which it started, or take smaller steps"
+            f"(key {int(self.key):#018x}). Comparisons with nan are false, so the "
+            "chain would go on and look alive; look at the parameters and at the state "
+            "from which it started, or take smaller steps"
         )
+
+
+def require_finite(
+    what: str, values: NDArray, step: int, thin: int, key: np.uint64
+) -> None:
+    """Raise DivergenceError if some of the values (chain, draw, ...) are not finite.
+
+    step : of the first draw, with thin steps from one draw to the next
+    """
+    if values.dtype.kind in "fc" and not np.isfinite(values).all():
+        chain, draw, *_ = np.argwhere(~np.isfinite(values))[0]
+        raise DivergenceError(what, chain, step + draw * thin, key)

@@ -37,7 +37,7 @@ def log_partition(
 
     Rounding is bounded: the error is at most (n + log2(m) + 10) 2^-52 times the sum of
     |W|, |a|, |b|, M and N, and for Gaussian units of |b_j|, |a_i W_ij| / sigma_i^2,
-    (sum_j |W_ij| / sigma_i)^2, |log sigma_i|, M and N.
+    (sum_j |W_ij| / sigma_i)^2, |log sigma_i|, M and N, all of machine.tempered(beta).
 
     Parameters
     ----------

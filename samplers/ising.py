@@ -14,15 +14,15 @@ What a fluctuation of E or M tells, per site,
 
     C = (<E^2> - <E>^2) / (N T^2),   chi = (<M^2> - <|M|>^2) / (N T),
 
-is estimated here from draws. Exact values are in ising_states.py for small lattices, in
-kaufman.py for any, in onsager.py for the infinite one.
+is estimated here from draws of E and M, those of whole lattices. Exact values, all per
+site but log Z, are in ising_states.py for small lattices, in kaufman.py for any, in
+onsager.py for the infinite one.
 
 Source: D. P. Landau and K. Binder (2014), A Guide to Monte Carlo Simulations in
 Statistical Physics, chapter 4.
 """
 
 import operator
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -74,7 +74,7 @@ def require_spins(spins) -> NDArray[np.int8]:
     if spins.dtype != np.int8:
         raise TypeError(
             f"spins are {spins.dtype}; they are kept as np.int8, a byte each: write "
-            "spins.astype(np.int8)"
+            "np.asarray(spins, np.int8)"
         )
     if spins.ndim < 2:
         raise ValueError(
@@ -101,6 +101,11 @@ def all_are_spins(numbers):
 
 def require_lattice(shape) -> tuple[int, int]:
     """Return shape as (L1, L2), or raise ValueError if a side is shorter than two."""
+    if np.shape(shape) != (2,):
+        raise ValueError(
+            f"the shape of a lattice is {shape}; it is (L1, L2), the numbers of rows "
+            "and of columns: write (L, L) for a square"
+        )
     rows, columns = map(operator.index, shape)
     if min(rows, columns) < 2:
         raise ValueError(
@@ -116,8 +121,8 @@ def inverse_temperature(temperature: ArrayLike) -> NDArray[np.float64]:
     if not np.all((temperature > 1e-100) & (temperature < 1e100)):
         raise ValueError(
             f"temperature is {temperature}; exp(-E / T) needs T positive and finite, "
-            "in units of the coupling. For the ground state write a small T, 0.01; for "
-            "free spins a large one, 1e6"
+            "from 1e-100 to 1e100 in units of the coupling. For the ground state write "
+            "a small T, 0.01; for free spins a large one, 1e6"
         )
     return 1 / temperature
 
@@ -125,12 +130,22 @@ def inverse_temperature(temperature: ArrayLike) -> NDArray[np.float64]:
 def heat_capacity(energies, temperature, sites: int, axis=None):
     """Return C = Var(E) / (N T^2) per site, in units of Boltzmann's constant.
 
-    energies : draws of E, total; temperature : T; sites : N; axis : of the draws, as in
-    np.var, all of them by default. T has the shape of the others.
-    Raises ValueError if there is nothing to average, or T is not positive.
+    Parameters
+    ----------
+    energies : draws of E, of the whole lattice
+    temperature : T, at which all were drawn; or one for each average, an array of the
+        shape that is left without the axes of the draws
+    sites : N
+    axis : of the draws, an int or several, as in np.var; all of them by default
+
+    Of n draws with the autocorrelation time tau it is low by tau / n of itself, in the
+    mean. Raises ValueError for fewer than two draws, or a T or N that does not fit.
+
+    >>> heat_capacity([[-8, -4], [0, 0]], [2.0, 3.0], 4, axis=1)
+    array([0.25, 0.  ])
     """
-    K = inverse_temperature(temperature)
-    return variance(energies, axis) * K**2 / operator.index(sites)
+    variance, K = fluctuation(energies, temperature, sites, axis)
+    return variance * K**2
 
 
 def susceptibility(magnetizations, temperature, sites: int, axis=None):
@@ -141,47 +156,26 @@ def susceptibility(magnetizations, temperature, sites: int, axis=None):
     T_c the response to a field is <M^2> / (N T), which is larger, by pi / (pi - 2)
     where M is Gaussian. Parameters and errors are those of `heat_capacity`.
     """
-    K = inverse_temperature(temperature)
-    return variance(np.abs(magnetizations), axis) * K / operator.index(sites)
+    variance, K = fluctuation(np.abs(magnetizations), temperature, sites, axis)
+    return variance * K
 
 
-def variance(draws, axis):
-    """Return the mean squared deviation from the mean: two passes, never negative."""
-    draws = np.asarray(draws, np.float64)
-    if draws.size < 2:
+def fluctuation(draws, temperature, sites: int, axis):
+    """Return Var / N of draws, and 1 / T; raise ValueError unless they fit together."""
+    draws, K = np.asarray(draws, np.float64), inverse_temperature(temperature)
+    many = draws.size if axis is None else np.prod(np.take(draws.shape, axis))
+    if many < 2:
         raise ValueError(
-            f"{draws.size} draws do not fluctuate; give the energies or magnetizations "
-            "of many states drawn at one temperature"
+            f"{many} draws do not fluctuate; give the energies or magnetizations of "
+            "many states drawn at one temperature"
         )
-    return np.var(draws, axis=axis)
-
-
-def jackknife(statistic: Callable, blocks: ArrayLike):
-    """Return statistic(blocks) and its standard error, from leaving out one block.
-
-    With t_b the statistic without block b, of B,
-
-        error^2 = (B - 1) / B  sum_b (t_b - mean_b t_b)^2.
-
-    It holds for any smooth function of means if the blocks are independent: chains, or
-    stretches of one chain that are much longer than its autocorrelation time.
-
-    statistic : of an array like blocks, with any number of them
-    blocks : (B, ...), such as energies (chain, draw)
-
-    >>> energies = np.random.default_rng(0).normal(-700, 30, size=(16, 1000))
-    >>> C, error = jackknife(lambda E: heat_capacity(E, 2.0, 400), energies)
-    >>> float(C), float(error)
-    (0.559, 0.0056)
-
-    Raises ValueError for fewer than two blocks. Source: R. G. Miller, The jackknife: a
-    review, Biometrika 61 (1974), 1.
-    """
-    blocks = np.asarray(blocks)
-    if blocks.ndim == 0 or len(blocks) < 2:
+    variance = np.var(draws, axis=axis)
+    if K.ndim > 0 and K.shape != variance.shape:
         raise ValueError(
-            f"blocks of shape {blocks.shape} cannot be left out in turn; the first "
-            "axis counts them, two or more: write draws.reshape(20, -1) for one chain"
+            f"temperature has shape {K.shape}, and the averages have {variance.shape}: "
+            "states of different temperatures would be mixed. Name the axes of the "
+            "draws, such as axis=1 for draws (temperature, draw)"
         )
-    without = [statistic(np.delete(blocks, b, axis=0)) for b in range(len(blocks))]
-    return statistic(blocks), np.sqrt(np.var(without, axis=0) * (len(blocks) - 1))
+    if operator.index(sites) < 1:
+        raise ValueError(f"sites is {sites}; a lattice (L1, L2) has L1 * L2 of them")
+    return variance / sites, K

@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from samplers.ising import (
     energy,
@@ -22,6 +22,7 @@ from samplers.ising import (
     require_spins,
 )
 from samplers.kernel import kernel
+from samplers.machine import binary_states
 
 LARGEST_COUNTED = 25  # sites, of which the 2^24 states with one spin fixed take 0.1 s
 LARGEST_LISTED = 20  # sites, of which all states take 20 MB
@@ -156,9 +157,8 @@ def all_states(shape: tuple[int, int]) -> NDArray[np.int8]:
     Raises ValueError for a larger lattice, or a side shorter than two.
     """
     rows, columns = require_few(shape, LARGEST_LISTED)
-    digits = np.arange(rows * columns)[::-1]
-    bits = (np.arange(2 ** len(digits))[:, None] >> digits) & 1
-    return (2 * bits - 1).astype(np.int8).reshape(-1, rows, columns)
+    bits = binary_states(rows * columns).astype(np.int8)
+    return (2 * bits - 1).reshape(-1, rows, columns)
 
 
 def state_number(spins: NDArray[np.int8]) -> NDArray[np.int64]:
@@ -172,15 +172,16 @@ def state_number(spins: NDArray[np.int8]) -> NDArray[np.int64]:
     return (spins.reshape(*spins.shape[:-2], sites) > 0) @ 2 ** np.arange(sites)[::-1]
 
 
-def boltzmann_probabilities(shape: tuple[int, int], temperature: float):
-    """Return p(s) = exp(-E / T) / Z of all states, (2^N,) in the order of all_states.
+def boltzmann_probabilities(shape: tuple[int, int], temperature: ArrayLike):
+    """Return p(s) = exp(-E / T) / Z of all states, in the order of all_states.
 
+    For T of any shape, (...), an array (..., 2^N).
     Raises ValueError as `all_states` does, or if T is not positive.
     """
-    K = inverse_temperature(temperature)
+    K = inverse_temperature(temperature)[..., None]
     energies = energy(all_states(shape))
     weights = np.exp(-K * (energies - energies.min()))
-    return weights / weights.sum()
+    return weights / weights.sum(axis=-1, keepdims=True)
 
 
 def require_few(shape, most: int) -> tuple[int, int]:

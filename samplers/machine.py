@@ -85,17 +85,17 @@ class Machine:
         """Return the machine whose energy is beta E: this one at temperature 1 / beta.
 
         Binary units: beta W, beta a, beta b. Gaussian units: W, a, beta b and
-        sigma / sqrt(beta), since beta / sigma^2 stands before every x.
+        sigma / sqrt(beta), since 1 / sigma^2 is a factor of all terms with an x.
 
         Raises ValueError unless beta > 0 and finite.
         """
+        beta = float(beta)
         if not 0 < beta < np.inf:
             raise ValueError(
                 f"beta is {beta}; an inverse temperature is positive and finite: "
                 "toward 0 all states become equally likely, toward infinity only "
                 "those of lowest energy are left"
             )
-        beta = float(beta)
         if self.sigma is None:
             return Machine(beta * self.W, beta * self.a, beta * self.b)
         return Machine(self.W, self.a, beta * self.b, self.sigma / beta**0.5)

@@ -4,8 +4,9 @@ The box is cut into panels, each with the ten nodes of Gauss and Legendre along 
 side: a rule that is exact for polynomials of degree 19 in each coordinate. A panel's
 change is that of its integral when it was cut in halves along each side. The panels
 with the largest changes are halved again, until all changes together are less than the
-tolerance times the whole. They bound the error with much to spare, because the halves
-are kept, and where exp(f) is smooth their error is smaller by a factor near 2^20.
+tolerance times the whole. Where exp(f) is smooth they bound the error with much to
+spare, because the halves are kept, whose error is smaller by a factor near 2^20. At a
+kink that factor is 4 or so, at a singularity less: there they are an estimate.
 
 Of integrals only logarithms are kept, so that f may be of any size.
 

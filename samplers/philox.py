@@ -135,9 +135,33 @@ def block_normals(w, zero):
     return box_muller(u[0], u[1], np.float64(2.0**-54))
 
 
+@inlined
+def require_row(out):
+    """Raise ValueError unless out has one axis: others would be written beyond."""
+    if out.ndim != 1:
+        raise ValueError(
+            "out has several axes, and the sites of an address are a row, (n,); fill "
+            "one row for each chain or step, or out.reshape(-1) with a single address"
+        )
+
+
+@inlined
+def require_float(zero):
+    """Raise TypeError unless zero is a float32 or a float64."""
+    if not isinstance(zero, (np.float32, np.float64)):
+        raise TypeError(
+            "out is neither float32 nor float64; integers would hold nothing of a "
+            "uniform number but zeros: write np.empty(n), or np.empty(n, np.float32)"
+        )
+
+
 @kernel
 def words(key, chain, step, purpose, out):
-    """Fill out : (n,) uint32 with 32 random bits a site."""
+    """Fill out : (n,) uint32 with 32 random bits a site.
+
+    As those below, it raises ValueError if out has several axes.
+    """
+    require_row(out)
     whole = out.size // 4
     for b in range(whole):
         w = block_words(key, chain, step, purpose, b)
@@ -153,8 +177,11 @@ def uniforms(key, chain, step, purpose, out):
     """Fill out : (n,) float32 or float64 with uniforms in [0, 1).
 
     float32: multiples of 2^-24, so that P(u < p) is p up to 2^-24; float64: of 2^-53.
+    Raises TypeError for another dtype.
     """
     zero = out.dtype.type(0)
+    require_row(out)
+    require_float(zero)
     n = 16 // out.itemsize  # in a block
     whole = out.size // n
     for b in range(whole):
@@ -171,9 +198,11 @@ def normals(key, chain, step, purpose, out):
     """Fill out : (n,) float32 or float64 with independent N(0, 1).
 
     They lie within 5.9 in float32, beyond which are 4e-9 of the law, and within 8.7 in
-    float64: the radius of the smallest uniform.
+    float64: the radius of the smallest uniform. Raises TypeError for another dtype.
     """
     zero = out.dtype.type(0)
+    require_row(out)
+    require_float(zero)
     n = 16 // out.itemsize  # in a block
     whole = out.size // n
     for b in range(whole):
@@ -190,8 +219,15 @@ def bernoulli(key, chain, step, purpose, p, out):
     """Fill out : (n,) with ones, of probability p : (n,), and zeros.
 
     The probabilities, float32 or float64, are met up to 2^-24 or 2^-53; 0 gives no one
-    and 1 no zero. Raises ValueError if one is nan or outside [0, 1].
+    and 1 no zero. Raises ValueError if one is nan or outside [0, 1], or if there are
+    not as many as sites.
     """
+    require_row(out)
+    if p.size != out.size:
+        raise ValueError(
+            "p and out differ in length; each site has its probability: write "
+            "np.full(out.size, p) for one that is the same everywhere"
+        )
     u = np.empty_like(p)
     uniforms(key, chain, step, purpose, u)
     valid = True
@@ -226,6 +262,7 @@ def categorical(key, chain, step, purpose, weights, out):
     whose cumulative sum, as a share of the last one, exceeds a 53-bit uniform. Raises
     ValueError if a weight is negative or not finite, or all are zero.
     """
+    require_row(out)
     cumulative = np.empty(weights.size)
     total, valid = 0.0, True
     for k in range(weights.size):

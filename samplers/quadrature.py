@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from samplers.panels import NODES, ORDER, WEIGHTS, cut, grid, refine
+from samplers.panels import MOST_NODES, NODES, ORDER, WEIGHTS, cut, grid, refine
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,8 @@ class Quadrature:
 
     energy, temperature : E and T
     log_partition : log Z, in nats
-    error : of log_partition, estimated from above
+    error : of log_partition, estimated: from above where E is smooth, while at a kink
+        or a singularity it may be a few times larger
     nodes : (n, d)
     probabilities : (n,), with sum 1; the weight of each node in an average
     panels : (n / 10^d, 2, d), the lower and the upper corner of each panel, in the
@@ -40,7 +41,16 @@ class Quadrature:
     panels: NDArray[np.float64]
 
     def log_density(self, x):
-        """Return log p(x) for x : (n, d), of shape (n,), in nats."""
+        """Return log p(x) for x : (n, d), of shape (n,), in nats.
+
+        Raises ValueError if x has another shape.
+        """
+        d = self.nodes.shape[1]
+        if np.ndim(x) != 2 or np.shape(x)[1] != d:
+            raise ValueError(
+                f"x of shape {np.shape(x)} does not fit; points are (n, {d}), also for "
+                f"d = 1: write x.reshape(-1, {d})"
+            )
         return -self.energy(x) / self.temperature - self.log_partition
 
     def expectation(self, statistic: Callable):
@@ -115,7 +125,7 @@ def quadrature(
     energy : of points (n, d), float64, with E of shape (n,); infinite where p is zero
     bounds : (low, high) for d = 1, [(low, high), (low, high)] for d = 2
     temperature : T > 0, in the units of E
-    tolerance : relative error of Z, 1e-13 or more
+    tolerance : what error may be, 1e-13 or more
     panels : along each side, to begin with, of ten nodes each. A peak narrower than
         their distance that the tails of a wider one cover is passed over: take more
 
@@ -128,7 +138,8 @@ def quadrature(
     and ArithmeticError if four million nodes do not reach the tolerance.
     """
     box = require_box(bounds)
-    require_settings(temperature, tolerance, panels)
+    require_settings(temperature, tolerance)
+    require_panels(panels, box.shape[1])
 
     def exponents(x):
         return -evaluate(energy, x) / temperature
@@ -184,7 +195,7 @@ def require_box(bounds) -> NDArray[np.float64]:
     return sides.T
 
 
-def require_settings(temperature, tolerance, panels) -> None:
+def require_settings(temperature, tolerance) -> None:
     """Raise ValueError if a setting is out of range."""
     if not 0 < temperature < np.inf:
         raise ValueError(
@@ -195,8 +206,16 @@ def require_settings(temperature, tolerance, panels) -> None:
         raise ValueError(
             f"tolerance is {tolerance}; rounding allows 1e-13 and more, relative to Z"
         )
-    if operator.index(panels) < 1:
-        raise ValueError(f"panels is {panels}; a side has one or more to begin with")
+
+
+def require_panels(panels, d: int) -> None:
+    """Raise ValueError unless the panels to begin with, halved, leave enough nodes."""
+    most = int(MOST_NODES ** (1 / d)) // (2 * ORDER)
+    if not 1 <= operator.index(panels) <= most:
+        raise ValueError(
+            f"panels is {panels}; a side has from 1 to {most} to begin with, as there "
+            f"are at most {MOST_NODES} nodes in all: take narrower bounds instead"
+        )
 
 
 def require_vanishing(exponents, box, panels, log_partition, tolerance) -> None:

@@ -17,6 +17,8 @@ LIMITS = {
 }
 FAMILIES = {
     "digits-mlp": "digits networks",
+    "gibbs-exact": "samplers",
+    "ising": "samplers",
     "optimizers": "digits networks",
     "universal-approximation": "digits networks",
 }

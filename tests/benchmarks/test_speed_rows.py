@@ -21,7 +21,19 @@ NAMES = row.names()
 
 
 def test_the_rows_are_found_by_name():
-    assert NAMES == ["lbfgs", "mlp-large", "mlp-small", "operation-cost"]
+    assert NAMES == [
+        "gibbs",
+        "ising",
+        "lbfgs",
+        "log-partition",
+        "mlp-large",
+        "mlp-small",
+        "normals",
+        "normals-float64",
+        "operation-cost",
+        "uniforms",
+        "uniforms-float64",
+    ]
     assert all(isinstance(row.load(name), Row) for name in NAMES)
 
 
@@ -29,7 +41,14 @@ def test_a_peer_starts_where_there_is_only_numpy():
     """What a worker of a peer imports is neither ours nor what ours needs."""
     code = "import sys, benchmarks.speed.worker; from benchmarks.speed.peers import {}"
     names = [module.name for module in pkgutil.iter_modules(peers.__path__)]
-    assert names == ["mlp", "operations"]
+    assert names == [
+        "gibbs",
+        "ising",
+        "log_partition",
+        "mlp",
+        "operations",
+        "random_numbers",
+    ]
     done = subprocess.run(
         [sys.executable, "-c", f"{code.format(','.join(names))}; print(*sys.modules)"],
         capture_output=True,

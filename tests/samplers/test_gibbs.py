@@ -79,7 +79,7 @@ def test_the_table_adds_what_the_products_add(m, n):
         states = np.ones((3, m + -m % 4), np.uint8)
         states[:, :m] = rng.integers(2, size=(3, m))
         by_table, by_products = np.ones((2, 3, n + -n % 4), dtype)
-        layer = layers.make_layer(W, W[0])
+        layer = layers.make_layer(W, W[0], philox.HIDDEN)
         layers.add_from_table(states, layer.table, by_table)
         layers.add_products(states, layers.in_fours(W), by_products)
         assert np.array_equal(by_table, by_products)

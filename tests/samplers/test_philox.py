@@ -221,6 +221,25 @@ def test_extreme_normals_are_finite_and_bounded(zero, bound, bits):
     assert z == (0,) * len(z)
 
 
+# What is not a row of numbers
+
+
+@pytest.mark.exact
+@pytest.mark.parametrize(("fill", "dtype"), [(words, np.uint32), (normals, np.float32)])
+def test_an_array_of_several_axes_is_refused(fill, dtype):
+    """Compiled code would take its rows for numbers, and write beyond the last one."""
+    with pytest.raises(ValueError, match=r"several axes.* fill one row for each chain"):
+        fill(KEY, 0, 0, 0, np.empty((3, 4), dtype))
+
+
+@pytest.mark.exact
+@pytest.mark.parametrize("dtype", [np.int64, np.complex128])
+def test_numbers_that_are_not_real_are_refused(dtype):
+    """Integers would all be zero; of complex numbers a block has none."""
+    with pytest.raises(TypeError, match=r"neither float32 nor float64.*np\.empty\(n\)"):
+        uniforms(KEY, 0, 0, 0, np.empty(9, dtype))
+
+
 # Keys
 
 

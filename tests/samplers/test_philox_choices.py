@@ -41,6 +41,13 @@ def test_bernoulli_refuses_what_is_no_probability(bad):
 
 
 @pytest.mark.exact
+def test_bernoulli_needs_a_probability_for_each_site():
+    """Compiled code would read what lies behind the last one."""
+    with pytest.raises(ValueError, match=r"differ in length.*np\.full\(out\.size, p\)"):
+        bernoulli(KEY, 0, 0, 0, np.full(8, 0.5, np.float32), np.empty(9, np.uint8))
+
+
+@pytest.mark.exact
 @given(
     weights=st.lists(st.sampled_from([0, 1e-300, 0.25, 1, 3, 1e300]), min_size=1),
     seed=st.integers(0, 2**32),

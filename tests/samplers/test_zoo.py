@@ -100,4 +100,4 @@ def test_the_mutant_and_what_it_imports_are_plain_python():
     for function in (mutant.draw_given, mutant.visit_from_above, mutant.uniforms):
         assert type(function) is type(undecorated)
     assert mutant.Machine is not Machine
-    assert undecorated("chains").DivergenceError is errors.DivergenceError
+    assert undecorated("gibbs").DivergenceError is errors.DivergenceError

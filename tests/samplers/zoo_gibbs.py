@@ -21,13 +21,10 @@ FAULTS = [
                 "draw_layer(h[::-1], W,",
             ),
             "a step begins where the one before began": ("x, new = new, x", "pass"),
-            "both layers have the same numbers": (
-                "fill_noise(key, step + k, VISIBLE,",
-                "fill_noise(key, step + k, HIDDEN,",
-            ),
+            "both layers have the same numbers": ("machine.a, VISIBLE", "machine.a, HIDDEN"),
             "a call begins with the numbers of step 0": (
-                "fill_uniforms(key, step + k,",
-                "fill_uniforms(key, k,",
+                "fill_noise(key, step + k, hidden.",
+                "fill_noise(key, k, hidden.",
             ),
             "the first of some chains has the numbers of chain 0": (
                 "addresses_of(chain, noise_x)",
@@ -39,12 +36,15 @@ FAULTS = [
         "gibbs",
         gibbs_checks.check_conditionals,
         {
-            "the hidden bias is missing": ("make_layer(W, b)", "make_layer(W, 0 * b)"),
-            "the visible bias is missing": (
-                "make_layer(W.T, a)",
-                "make_layer(W.T, 0 * a)",
+            "the hidden bias is missing": (
+                "make_layer(W, machine.b,",
+                "make_layer(W, 0 * machine.b,",
             ),
-            "W is not transposed": ("make_layer(W.T, a)", "make_layer(W, a)"),
+            "the visible bias is missing": (
+                "machine.W.T, machine.a,",
+                "machine.W.T, 0 * machine.a,",
+            ),
+            "W is not transposed": ("make_layer(machine.W.T,", "make_layer(machine.W,"),
             "the visible layer has no beta": (
                 "a, sigma, beta, noise_x",
                 "a, sigma, 1 + 0 * beta, noise_x",
