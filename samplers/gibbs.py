@@ -11,10 +11,13 @@ alone goes to and fro between the layers by
     T(x -> x') = sum_h p(h | x) p(x' | h),   p(x) T(x -> x') = p(x') T(x' -> x).
 
 Some visible units may be clamped: the others are then drawn given these. A chain goes
-on for as long as it is advanced from where it was, by the number of its steps.
+on for as long as it is advanced from where it was, by the number of its steps. As the
+arrays of the machine are read anew at each call of `advance`, they may change in place
+between two: chains that go on so, while the machine learns from them, are persistent.
 
 Sources: S. Geman and D. Geman, IEEE Transactions on Pattern Analysis and Machine
-Intelligence 6 (1984), 721; P. Smolensky, Parallel Distributed Processing 1 (1986).
+Intelligence 6 (1984), 721; P. Smolensky, Parallel Distributed Processing 1 (1986); for
+persistent chains, T. Tieleman, ICML (2008).
 """
 
 from dataclasses import dataclass
@@ -29,12 +32,11 @@ from samplers.layers import (
     addresses_of,
     draw_layer,
     fill_noise,
-    fill_uniforms,
     first_not_finite,
     in_fours,
     make_layer,
 )
-from samplers.machine import Machine, require_units
+from samplers.machine import Machine
 from samplers.philox import HIDDEN, START, VISIBLE
 
 BLOCK = 128  # chains that take their steps together, while their arrays are in cache
@@ -60,10 +62,10 @@ def sweep(hidden, visible, x, beta, clamped, noise_h, noise_x, t_h, t_x, h, new)
 
     Returns 0, or 1 or 2 if something in the hidden or visible layer is not finite.
     """
-    W, table, b, _ = hidden
+    W, table, b, _, _ = hidden
     if draw_layer(x, W, table, b, None, beta, noise_h, t_h, h):
         return 1
-    W, table, a, sigma = visible
+    W, table, a, sigma, _ = visible
     if draw_layer(h, W, table, a, sigma, beta, noise_x, t_x, new):
         return 2
     for i in clamped:
@@ -87,12 +89,10 @@ def sweeps(hidden, visible, beta, clamped, state, draws, key, chain, step, thin)
     noise_x, noise_h = np.empty(x.shape, beta.dtype), np.empty(h.shape, beta.dtype)
     new, t_x, t_h = x.copy(), noise_x.copy(), noise_h.copy()
     at_x, at_h = addresses_of(chain, noise_x), addresses_of(chain, noise_h)
-    for c in range(chains):
-        for i in range(M):
-            x[c, i] = state[c, i]
+    x[:, :M] = state
     for k in range(n * thin):
-        fill_uniforms(key, step + k, HIDDEN, at_h, noise_h)
-        fill_noise(key, step + k, VISIBLE, at_x, visible.sigma, noise_x)
+        fill_noise(key, step + k, hidden.purpose, at_h, hidden.sigma, noise_h)
+        fill_noise(key, step + k, visible.purpose, at_x, visible.sigma, noise_x)
         failed = sweep(
             hidden, visible, x, beta, clamped, noise_h, noise_x, t_h, t_x, h, new
         )
@@ -101,12 +101,8 @@ def sweeps(hidden, visible, beta, clamped, state, draws, key, chain, step, thin)
             return failed, chain + first_not_finite(rows), step + k
         x, new = new, x
         if (k + 1) % thin == 0:
-            for c in range(chains):
-                for i in range(M):
-                    draws[c, k // thin, i] = x[c, i]
-    for c in range(chains):
-        for i in range(M):
-            state[c, i] = x[c, i]
+            draws[:, k // thin] = x[:, :M]
+    state[:] = x[:, :M]
     return 0, 0, 0
 
 
@@ -141,13 +137,15 @@ class Gibbs:
     clamped: NDArray[np.bool_] | None = None
 
     def __post_init__(self):
-        beta = np.asarray(self.beta)
-        if beta.ndim > 1 or not np.all((beta > 0) & (beta < np.inf)):
+        M, dtype = len(self.machine.a), self.machine.a.dtype
+        with np.errstate(over="ignore"):
+            beta = np.array(self.beta, dtype)
+        if beta.ndim > 1 or not beta.size or not np.all((beta > 0) & (beta < np.inf)):
             raise ValueError(
-                f"beta is {self.beta}; an inverse temperature is positive and finite: "
-                "a number, or an array (chain,) with one for each chain"
+                f"beta is {self.beta}; an inverse temperature is positive and finite "
+                f"in {dtype}, the dtype of the machine: a number, or an array "
+                "(chain,) with one for each chain"
             )
-        M = len(self.machine.a)
         if self.clamped is not None and (
             np.shape(self.clamped) != (M,) or np.asarray(self.clamped).dtype != bool
         ):
@@ -155,6 +153,7 @@ class Gibbs:
                 f"clamped is {self.clamped!r}; it says for each of the {M} visible "
                 f"units whether it keeps its value: ({M},), of dtype bool"
             )
+        object.__setattr__(self, "beta", beta)
 
     def start(self, key: np.uint64, chains: int) -> NDArray:
         """Return random states, (chain, M), the clamped units among them.
@@ -163,7 +162,7 @@ class Gibbs:
         """
         a, sigma, beta = self.machine.a, self.machine.sigma, self._betas(0, chains)
         noise = np.empty((chains, len(in_fours(a))), a.dtype)
-        fill_noise(key, 0, START, addresses_of(0, noise), sigma, noise)
+        fill_noise(np.uint64(key), 0, START, addresses_of(0, noise), sigma, noise)
         noise = noise[:, : len(a)]
         if sigma is None:
             return (noise < 0.5).astype(np.uint8)
@@ -177,11 +176,7 @@ class Gibbs:
         """
         state = np.asarray(state)
         M = len(self.machine.a)
-        if state.ndim != 2 or state.shape[1] != M or not len(state):
-            raise ValueError(
-                f"the state has shape {state.shape}; it is (chain, {M}): a row for "
-                f"each chain, and a column for each of the {M} visible units"
-            )
+        require_rows("the state", state, M)
         self._betas(0, len(state))
         if self.machine.sigma is None:
             return as_binary("the state", state)
@@ -216,7 +211,7 @@ class Gibbs:
         clamped = np.flatnonzero(() if self.clamped is None else self.clamped)
         for first in range(0, len(state), BLOCK):
             here = slice(first, first + BLOCK)
-            numbers = key, chain + first, step, thin
+            numbers = np.uint64(key), chain + first, step, thin
             failed, where, when = sweeps(
                 hidden, visible, beta[here], clamped, state[here], draws[here], *numbers
             )
@@ -233,33 +228,34 @@ class Gibbs:
         """
         hidden, _ = layers_of(self.machine)
         N = len(self.machine.b)
-        return self._draw(hidden, self.check(x), N, HIDDEN, key, step, chain)
+        return self._draw(hidden, self.check(x), N, key, step, chain)
 
     def sample_visible(
         self, h: NDArray, *, key: np.uint64, step: int, chain: int = 0
     ) -> NDArray:
         """Return x ~ p(x | h), (chain, M), for h : (chain, N), none of them clamped."""
         _, visible = layers_of(self.machine)
-        require_units("h", h, len(self.machine.b))
+        require_rows("h", h, len(self.machine.b))
         h, M = as_binary("h", h), len(self.machine.a)
-        return self._draw(visible, h, M, VISIBLE, key, step, chain)
+        return self._draw(visible, h, M, key, step, chain)
 
-    def _draw(self, layer, states, units, purpose, key, step, chain):
+    def _draw(self, layer, states, units, key, step, chain):
         """Return the first so many units of a layer, given the states of the other."""
+        W, table, bias, sigma, purpose = layer
         beta = self._betas(chain, len(states))
-        t = np.empty((len(states), layer.bias.size), beta.dtype)
-        noise, dtype = np.empty_like(t), np.uint8 if layer.sigma is None else beta.dtype
+        t = np.empty((len(states), bias.size), beta.dtype)
+        noise, dtype = np.empty_like(t), np.uint8 if sigma is None else beta.dtype
         out = np.empty(t.shape, dtype)
-        fill_noise(key, step, purpose, addresses_of(chain, t), layer.sigma, noise)
+        fill_noise(np.uint64(key), step, purpose, addresses_of(chain, t), sigma, noise)
         states = in_fours(states)[: len(states)]
-        if draw_layer(states, *layer, beta, noise, t, out):
+        if draw_layer(states, W, table, bias, sigma, beta, noise, t, out):
             what = HIDDEN_UNIT if purpose == HIDDEN else VISIBLE_UNIT
             raise DivergenceError(what, chain + first_not_finite(t), step, key)
         return out[:, :units].copy()
 
     def _betas(self, chain: int, chains: int) -> NDArray:
         """Return beta of each of some chains, in the dtype of the machine."""
-        beta = np.asarray(self.beta, self.machine.a.dtype)
+        beta = np.asarray(self.beta)
         if beta.ndim == 0:
             return np.full(chains, beta)
         if len(beta) < chain + chains:
@@ -275,11 +271,22 @@ def layers_of(machine: Machine) -> tuple[Layer, Layer]:
     """Return (hidden, visible), as `sweep` takes them."""
     W, a, b, sigma = machine.W, machine.a, machine.b, machine.sigma
     if sigma is None:
-        return make_layer(W, b), make_layer(W.T, a)
+        return make_layer(W, b, HIDDEN), make_layer(W.T, a, VISIBLE)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         # What overflows here is met as a pre-activation that is not finite.
         scaled = W / sigma[:, np.newaxis] ** 2
-    return make_layer(scaled, b, binary=False), make_layer(W.T, a, sigma=sigma)
+    hidden = make_layer(scaled, b, HIDDEN, binary=False)
+    return hidden, make_layer(W.T, a, VISIBLE, sigma=sigma)
+
+
+def require_rows(name: str, states, units: int) -> None:
+    """Raise ValueError unless the states are (chain, units)."""
+    shape = np.shape(states)
+    if len(shape) != 2 or shape[1] != units or not shape[0]:
+        raise ValueError(
+            f"{name} has shape {shape}; it is (chain, {units}): a row for each chain, "
+            f"and a column for each of the {units} units of its layer"
+        )
 
 
 def as_binary(name: str, states) -> NDArray[np.uint8]:

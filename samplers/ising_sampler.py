@@ -49,7 +49,7 @@ class IsingSampler:
         state = np.empty((chains, *self.shape), np.int8)
         bits = np.empty(state[0].size, np.uint32)
         for chain, spins in enumerate(state):
-            words(key, chain, 0, START, bits)
+            words(np.uint64(key), chain, 0, START, bits)
             spins[:] = np.where(bits < UP, 1, -1).reshape(self.shape)
         return state
 

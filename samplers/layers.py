@@ -9,9 +9,14 @@ a Gaussian one has the mean t_j and the standard deviation sigma_j / sqrt(beta).
 
 The units i are added four by four, in their order, whatever the number of chains and
 threads, so that a chain has the same bits alone and among others. (A matrix product of
-a library adds in an order that depends on the shapes.) Four binary units have sixteen
-states; a table of the sixteen sums replaces the products by one addition for each four
-units, with the same bits.
+a library adds in an order that depends on the shapes.)
+
+Four binary units have only sixteen states. So their sixteen sums are computed once,
+
+    table[g, w, j] = sum of W_(4g+k) j over the k for which w has the bit k,
+
+and looked up by w = s_4g + 2 s_4g+1 + 4 s_4g+2 + 8 s_4g+3: a quarter of the additions,
+no products, and the same bits.
 
 Arrays have rows for chains and columns for units, the columns filled up to a multiple
 of four: the units added there have no couplings, and nothing depends on them.
@@ -37,19 +42,22 @@ class Layer(NamedTuple):
     table : (groups, 16, n), as `tabulate` fills it, if they are binary; else None
     bias : (n,)
     sigma : (n,) of Gaussian units; None for binary ones
+    purpose : of their random numbers, HIDDEN or VISIBLE of samplers.philox
     """
 
     weights: NDArray | None
     table: NDArray | None
     bias: NDArray
     sigma: NDArray | None
+    purpose: int
 
 
-def make_layer(W, bias, *, sigma=None, binary=True) -> Layer:
+def make_layer(W, bias, purpose, *, sigma=None, binary=True) -> Layer:
     """Return a Layer of n units, with its own arrays; a table is four times W.
 
     W : (m, n)
     bias : (n,)
+    purpose : see Layer
     sigma : (n,), or None for binary units
     binary : whether the units of the other layer are
     """
@@ -60,7 +68,7 @@ def make_layer(W, bias, *, sigma=None, binary=True) -> Layer:
         tabulate(weights, table)
         weights = None
     sigma = None if sigma is None else in_fours(sigma)
-    return Layer(weights, table, in_fours(bias), sigma)
+    return Layer(weights, table, in_fours(bias), sigma, purpose)
 
 
 def in_fours(array):
@@ -85,7 +93,11 @@ def tabulate(weights, table):
 
 @kernel
 def add_from_table(states, table, t):
-    """Add states @ weights to t : (chains, n), for binary states : (chains, m)."""
+    """Add states @ weights to t : (chains, n), for binary states : (chains, m).
+
+    Each t is read and written once for eight groups. Those that fill up the last eight
+    have the word 0, the empty sum.
+    """
     words = np.zeros((len(t), len(table)), np.uint8)
     for c in range(len(t)):
         for g in range(states.shape[1] // GROUP):
@@ -124,7 +136,8 @@ def draw_binary(t, beta, uniforms, out):
     beta : (chains,)
 
     u < 1 / (1 + exp(-z)) is u + u exp(-z) < 1, without a division. Where exp(-z) is
-    infinite that is false, for u = 0 also, as infinity times zero is no number.
+    infinite that is false, for u = 0 also, as infinity times zero is no number. Before
+    that u = 0 switches on: probabilities are met up to the unit of u, 2^-24 in float32.
     """
     one = t.dtype.type(1)
     infinite = np.int32(0)

@@ -2,23 +2,29 @@
 
 A site is even or odd by i + j; all four neighbors of an even site are odd. Given the
 odd spins, the even ones are therefore independent, and all of them can be updated at
-once: each is flipped with probability
+once. For each the flip is proposed with probability c, and accepted by Metropolis' rule
+with probability
 
-    c min(1, exp(-dE / T)),   dE = 2 s_ij (s_i,j+1 + s_i,j-1 + s_i+1,j + s_i-1,j),
+    min(1, exp(-dE / T)),   dE = 2 s_ij (s_i,j+1 + s_i,j-1 + s_i+1,j + s_i-1,j).
 
-for which p(s) p(s -> s') = p(s') p(s' -> s), with the odd spins as they are. Then the
-odd sites are updated in the same way. Each half of this sweep is in detailed balance;
-the sweep leaves p invariant too, but backwards in time it is odd before even. On a
-periodic lattice colors alternate around the edge only if both sides are even.
+As c is the same there and back, p(s) p(s -> s') = p(s') p(s' -> s), with the odd spins
+as they are. Then the odd sites are updated in the same way. Each half of this sweep is
+in detailed balance; the sweep leaves p invariant too, but backwards in time it is odd
+before even. On a periodic lattice colors alternate around the edge only if both sides
+are even.
 
-One site at a time, c is 1. All at once, that is not quite right: where rows are up and
-down in turn every dE is 0, so all spins would flip in every sweep, for ever, and the
-chain could not leave these states, nor come to them (on 2 x 2 sites they have 5 % of
-the weight at T_c). So with probability 1 / 64 a site is passed over: c = 63 / 64, and a
+Where single sites are chosen at random, c is 1. Where none is left out, that fails: if
+rows, or columns, are up and down in turn, every dE is 0 and all spins flip in every
+sweep, so that the chain never leaves these states nor comes to them from others. (On
+2 x 2 sites they have 5 % of the weight at T_c.) With c = 63 / 64, a lazy proposal, a
 sweep leads from any state to any other.
 
-A flip is accepted if a word of 32 bits is less than the threshold, its probability in
-units of 2^-32, which is computed in float64 and rounded: it is exact up to 2^-33.
+At T far above 10 nearly every proposal is accepted, so that s becomes nearly -s in
+every sweep: it is the sites that were passed over which make the energy another. At
+T = infinity its correlation falls by (1 - 2 c)^2 = 0.94 a sweep; keep every 50th there.
+
+A flip is decided at once, by a word of 32 bits that is less than c min(1, exp(-dE / T))
+in units of 2^-32. This threshold is computed in float64 and rounded: exact up to 2^-33.
 
 In memory the two colors lie apart, in rows of L2 / 2,
 
@@ -44,7 +50,7 @@ from samplers.ising_sampler import IsingSampler
 from samplers.kernel import inlined, kernel
 from samplers.philox import EVEN, ODD, words
 
-CONSIDERED = 63 / 64  # of the sites, in the mean
+PROPOSED = 63 / 64  # c, the share of sites that may flip, in the mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +84,7 @@ class Metropolis(IsingSampler):
         self,
         state: NDArray[np.int8],
         draws: NDArray[np.int8],
+        *,
         key: np.uint64,
         chain: int,
         step: int,
@@ -90,7 +97,8 @@ class Metropolis(IsingSampler):
         """
         thresholds = acceptance_thresholds(self.inverse_temperatures(chain, len(state)))
         ahead = rows_that_look_ahead(self.shape[0], self.shape[1] // 2)
-        advance_chains(state, draws, thresholds, ahead, key, chain, step, thin)
+        numbers = np.uint64(key), chain, step, thin
+        advance_chains(state, draws, thresholds, ahead, *numbers)
 
 
 def acceptance_thresholds(K) -> NDArray[np.uint32]:
@@ -98,7 +106,7 @@ def acceptance_thresholds(K) -> NDArray[np.uint32]:
 
     K : (...), 1 / T
     """
-    p = CONSIDERED * np.exp(-np.multiply.outer(K, [0, 4, 8]))
+    p = PROPOSED * np.exp(-np.multiply.outer(K, [0, 4, 8]))
     return np.rint(p * 2**32).astype(np.uint32)
 
 

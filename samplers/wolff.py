@@ -62,6 +62,7 @@ class Wolff(IsingSampler):
         self,
         state: NDArray[np.int8],
         draws: NDArray[np.int8],
+        *,
         key: np.uint64,
         chain: int,
         step: int,
@@ -73,7 +74,7 @@ class Wolff(IsingSampler):
         chain, step : the number of the first chain, and of the clusters flipped before
         """
         thresholds = bond_thresholds(self.inverse_temperatures(chain, len(state)))
-        advance_chains(state, draws, thresholds, key, chain, step, thin)
+        advance_chains(state, draws, thresholds, np.uint64(key), chain, step, thin)
 
 
 def bond_thresholds(K) -> NDArray[np.int64]:
@@ -100,17 +101,9 @@ def advance_chains(state, draws, thresholds, key, chain, step, thin):
                 drawn[:] = False
                 word = block_words(key, chain + c, t, SEED, 0)[0]
                 seed = np.int64((word * np.uint64(sites)) >> np.uint64(32))
+                address = key, chain + c, t
                 flip_cluster(
-                    spins,
-                    columns,
-                    seed,
-                    thresholds[c],
-                    bits,
-                    drawn,
-                    stack,
-                    key,
-                    chain + c,
-                    t,
+                    spins, columns, seed, thresholds[c], bits, drawn, stack, *address
                 )
             draw = draws[c, n].reshape(-1)
             for site in range(sites):

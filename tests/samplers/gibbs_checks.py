@@ -223,6 +223,23 @@ def check_steps_can_be_split(gibbs):
     assert np.array_equal(kept, draws[:, 2::3])
 
 
+def check_parameters_may_change(gibbs):
+    """A step is that of the machine as it is then, as persistent chains need it."""
+    for gaussian in (False, True):
+        machine = make_machine(5, 3, gaussian=gaussian)
+        sampler = gibbs.Gibbs(machine)
+        state = sampler.start(KEY, 2)
+        for step in range(4):
+            for array in (machine.W, machine.a, machine.b):
+                array *= -0.9
+            pairs = enumerate(state)
+            expected = [
+                reference_chain(machine, x, c, (step, step + 1)) for c, x in pairs
+            ]
+            state, _ = advanced(gibbs, sampler, state, 1, step=step)
+            np.testing.assert_allclose(state, np.concatenate(expected), rtol=1e-10)
+
+
 def check_divergence(gibbs):
     """What is not finite stops the chain that meets it, at the step that does."""
     huge = np.full((2, 2), 1e308)

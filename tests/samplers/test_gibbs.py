@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+from itertools import product
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ from scipy.special import expit, log_ndtr
 
 from samplers import gibbs, layers, philox
 from samplers.chains import Chains
-from samplers.exact import exact_draws, hidden_probabilities
+from samplers.exact import exact_draws, hidden_probabilities, visible_probabilities
 from samplers.gibbs import Gibbs
 from samplers.machine import Machine, binary_states
 from tests.samplers import gibbs_checks
 from tests.samplers.gibbs_checks import KEY, advanced, hidden_means
+from tests.samplers.kernels import number
 from tests.samplers.test_machine import make_machine
 
 EXACT = [
@@ -28,6 +30,7 @@ EXACT = [
     gibbs_checks.check_layers_drawn_alone,
     gibbs_checks.check_chains_are_independent_of_company,
     gibbs_checks.check_steps_can_be_split,
+    gibbs_checks.check_parameters_may_change,
 ]
 
 
@@ -108,6 +111,19 @@ def test_float32_decides_as_float64_up_to_its_precision():
     np.testing.assert_allclose(p, expected, rtol=0, atol=3e-7)
 
 
+@pytest.mark.exact
+def test_units_from_pre_activations_that_are_made_elsewhere():
+    """As when a matrix product has made them already: the units that a chain draws."""
+    machine = make_machine(6, 8)
+    x = binary_states(6)
+    t, beta, h = machine.b + x @ machine.W, np.ones(64), np.empty((64, 8), np.uint8)
+    noise = np.empty_like(t)
+    layers.fill_uniforms(KEY, 3, philox.HIDDEN, layers.addresses_of(5, noise), noise)
+    assert layers.draw_binary(t, beta, noise, h) == 0
+    expected = Gibbs(machine).sample_hidden(x, key=KEY, step=3, chain=5)
+    assert np.array_equal(h, expected)
+
+
 # Starts
 
 
@@ -131,6 +147,17 @@ def test_gaussian_starts_have_the_spread_of_uncoupled_units():
     for rows in (z[::2], z[1::2]):
         assert np.all(np.abs(rows.mean(axis=0)) * 100 < 5.03)
         assert np.all(np.abs((rows**2).mean(axis=0) - 1) * 100 / np.sqrt(2) < 5.03)
+
+
+def test_the_key_may_be_an_int():
+    sampler = Gibbs(make_machine(5, 3))
+    state = sampler.start(KEY, 3)
+    assert np.array_equal(sampler.start(int(KEY), 3), state)
+    x, address = state.copy(), {"key": int(KEY), "step": 4}
+    sampler.advance(x, x[:, np.newaxis].copy(), chain=0, thin=1, **address)
+    assert np.array_equal(x, advanced(gibbs, sampler, state, 1, step=4)[0])
+    h = sampler.sample_hidden(state, **address)
+    assert np.array_equal(sampler.sample_visible(h, **address), x)
 
 
 def test_chains_do_not_depend_on_how_many_there_are(monkeypatch):
@@ -158,10 +185,40 @@ def test_it_runs_as_chains_and_can_be_sent_to_another_process():
     assert np.array_equal(draws, np.concatenate([first, others], axis=1))
 
 
+def test_persistent_chains_learn():
+    """A machine that follows its own chains comes to the law of another, nearly.
+
+    The means of x, h and x h in 2000 chains, a step after each change of parameters,
+    stand for those of the model: chains that are not of the machine lead elsewhere.
+    """
+    data = visible_probabilities(make_machine(4, 2, scale=2))
+    machine, x = make_machine(4, 2, scale=0.1, seed=1), binary_states(4)
+    sampler, n = Gibbs(machine), 2000
+    state = sampler.start(KEY, n)
+    draws = state[:, np.newaxis].copy()
+
+    def divergence():
+        return data @ np.log(data / visible_probabilities(machine))
+
+    before = divergence()
+    for step in range(1500):
+        sampler.advance(state, draws, key=KEY, chain=0, step=step, thin=1)
+        p = np.bincount(number(state), minlength=16) / n
+        on, change = machine.mean_h_given_x(x), 0.3 * (data - p)
+        for array, gradient in (
+            (machine.W, (x.T * change) @ on),
+            (machine.a, change @ x),
+            (machine.b, change @ on),
+        ):
+            array += gradient
+    assert before > 0.3
+    assert divergence() < 0.01
+
+
 def bits():
     """Draws of machines of all kinds, as bytes."""
     found = b""
-    for gaussian, dtype in ((False, "f4"), (False, "f8"), (True, "f8")):
+    for gaussian, dtype in product((False, True), ("f4", "f8")):
         machine = make_machine(6, 5, gaussian=gaussian, dtype=np.dtype(dtype))
         sampler = Gibbs(machine, beta=1.5)
         found += advanced(gibbs, sampler, sampler.start(KEY, 3), 8)[1].tobytes()
@@ -220,9 +277,13 @@ def test_other_refusals():
     with pytest.raises(ValueError, match=r"nan or infinity, .* Gibbs.start"):
         gaussian.check(np.full((1, 3), np.inf))
     machine = make_machine(3, 2)
-    for beta in (0, -1.0, np.nan, np.inf, np.array([1.0, 0]), np.ones((2, 2))):
-        with pytest.raises(ValueError, match=r"positive and finite: a number, or"):
+    for beta in (0, -1.0, np.nan, np.inf, np.array([1.0, 0]), np.ones((2, 2)), []):
+        with pytest.raises(
+            ValueError, match=r"positive and finite in float64, .* or an"
+        ):
             Gibbs(machine, beta)
+    with pytest.raises(ValueError, match="positive and finite in float32"):
+        Gibbs(make_machine(3, 2, dtype=np.float32), 1e-60)
     for clamped in (np.zeros(2, bool), np.zeros(3), [0, 1]):
         with pytest.raises(ValueError, match=r"clamped .* \(3,\), of dtype bool"):
             Gibbs(machine, clamped=clamped)
@@ -232,8 +293,9 @@ def test_other_refusals():
             call()
     with pytest.raises(ValueError, match="h has values that are neither"):
         gaussian.sample_visible(np.full((1, 2), 0.5), key=KEY, step=0)
-    with pytest.raises(ValueError, match=r"h of shape \(1, 3\)"):
-        gaussian.sample_visible(np.zeros((1, 3)), key=KEY, step=0)
+    for h in (np.zeros((1, 3)), np.zeros(2), np.zeros((0, 2))):
+        with pytest.raises(ValueError, match=r"h has shape .*; it is \(chain, 2\)"):
+            gaussian.sample_visible(h, key=KEY, step=0)
 
 
 def test_a_layer_that_is_not_finite_is_refused():

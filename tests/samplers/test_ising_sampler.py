@@ -34,6 +34,17 @@ def test_both_samplers_have_one_start(make):
 
 
 @BOTH
+def test_the_key_may_be_an_int(make):
+    sampler = make((4, 4), 2.0)
+    state = sampler.start(7, 2)
+    assert np.array_equal(state, sampler.start(np.uint64(7), 2))
+    draws = np.empty((2, 2, 1, 4, 4), np.int8)
+    for key, out in zip((7, np.uint64(7)), draws, strict=True):
+        sampler.advance(state.copy(), out, key=key, chain=0, step=0, thin=3)
+    assert np.array_equal(*draws)
+
+
+@BOTH
 def test_states_are_checked(make):
     sampler = make((4, 6), 2.0)
     good = np.ones((2, 4, 6), np.int8)

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,6 +21,7 @@ from samplers.kernel import kernel
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ["tests/samplers", "tests/lecture", "tests/data"]
+SETTINGS = ["NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"]
 
 
 @kernel
@@ -62,12 +64,22 @@ def run_exact_tests(files, setting, report):
     return Counter(f"{name.replace('.', '/')}.py" for name in passed)
 
 
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory):
+    """Both jobs, at work side by side."""
+    folder, files = tmp_path_factory.mktemp("jobs"), marked_files()
+    with ThreadPoolExecutor() as pool:
+        yield {
+            setting: pool.submit(run_exact_tests, files, setting, folder / setting)
+            for setting in SETTINGS
+        }
+
+
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="this process is undecorated")
-@pytest.mark.parametrize("setting", ["NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"])
-def test_exact_laws_hold(setting, tmp_path):
-    files = marked_files()
-    passed = run_exact_tests(files, setting, tmp_path / "report.xml")
-    assert sorted(passed) == files
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_exact_laws_hold(setting, jobs):
+    passed = jobs[setting].result()
+    assert sorted(passed) == marked_files()
     assert passed["tests/samplers/test_jobs.py"] == 1
     assert passed["tests/samplers/test_philox.py"] >= 40
     assert passed.total() >= 150

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samplers import metropolis
+from samplers.ising import energy
 from samplers.ising_states import all_states, boltzmann_probabilities, state_number
 from samplers.metropolis import Metropolis, acceptance_thresholds
 from samplers.philox import EVEN, ODD
@@ -163,6 +164,14 @@ def test_transition_matrix(shape):
     assert sweep.min() > 0
     rows = np.linalg.matrix_power(sweep, 4096)
     np.testing.assert_allclose(rows, np.tile(pi, (len(pi), 1)), rtol=0, atol=1e-12)
+
+
+@pytest.mark.exact
+def test_at_infinite_temperature_the_energy_is_forgotten_slowly():
+    """Each spin flips with probability c, so a bond keeps its energy by (1 - 2 c)^2."""
+    even, odd = (half_matrix(metropolis, (2, 2), color, 0.0) for color in (0, 1))
+    E = energy(all_states((2, 2)))
+    np.testing.assert_allclose(even @ odd @ E, (31 / 32) ** 2 * E, atol=1e-13)
 
 
 @pytest.mark.parametrize("whole", WHOLE)

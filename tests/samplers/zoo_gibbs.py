@@ -21,7 +21,10 @@ FAULTS = [
                 "draw_layer(h[::-1], W,",
             ),
             "a step begins where the one before began": ("x, new = new, x", "pass"),
-            "both layers have the same numbers": ("machine.a, VISIBLE", "machine.a, HIDDEN"),
+            "both layers have the same numbers": (
+                "make_layer(W.T, a, VISIBLE)",
+                "make_layer(W.T, a, HIDDEN)",
+            ),
             "a call begins with the numbers of step 0": (
                 "fill_noise(key, step + k, hidden.",
                 "fill_noise(key, k, hidden.",
@@ -37,14 +40,17 @@ FAULTS = [
         gibbs_checks.check_conditionals,
         {
             "the hidden bias is missing": (
-                "make_layer(W, machine.b,",
-                "make_layer(W, 0 * machine.b,",
+                "make_layer(W, b, HIDDEN)",
+                "make_layer(W, 0 * b, HIDDEN)",
             ),
             "the visible bias is missing": (
-                "machine.W.T, machine.a,",
-                "machine.W.T, 0 * machine.a,",
+                "make_layer(W.T, a, VISIBLE)",
+                "make_layer(W.T, 0 * a, VISIBLE)",
             ),
-            "W is not transposed": ("make_layer(machine.W.T,", "make_layer(machine.W,"),
+            "W is not transposed": (
+                "make_layer(W.T, a, VISIBLE)",
+                "make_layer(W, a, VISIBLE)",
+            ),
             "the visible layer has no beta": (
                 "a, sigma, beta, noise_x",
                 "a, sigma, 1 + 0 * beta, noise_x",
@@ -71,8 +77,8 @@ FAULTS = [
                 "beta[:chains]",
             ),
             "each block of chains has the numbers of the first": (
-                "key, chain + first, step",
-                "key, chain, step",
+                "chain + first, step, thin",
+                "chain, step, thin",
             ),
         },
     ),
@@ -81,7 +87,7 @@ FAULTS = [
         gibbs_checks.check_steps_can_be_split,
         {
             "the first of thin steps is kept": ("(k + 1) % thin", "k % thin"),
-            "the state is not brought up to date": ("state[c, i] = x[c, i]", "pass"),
+            "the state is not brought up to date": ("state[:] = x[:, :M]", "pass"),
         },
     ),
     *faults(

@@ -45,8 +45,8 @@ FAULTS = [
         zoo_checks.check_start,
         {
             "all chains start from one state": (
-                "words(key, chain, 0, START, bits)",
-                "words(key, 0, 0, START, bits)",
+                "words(np.uint64(key), chain, 0",
+                "words(np.uint64(key), 0, 0",
             ),
         },
     ),
