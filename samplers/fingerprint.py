@@ -33,7 +33,8 @@ def name_of(function: Callable | None) -> str | None:
     """Return the name of a function, or the class of an object that can be called."""
     if function is None:
         return None
-    return getattr(function, "__qualname__", type(function).__qualname__)
+    name = getattr(function, "__name__", type(function).__qualname__)
+    return getattr(function, "__qualname__", name)  # older ufuncs have a __name__ only
 
 
 def differences(was: dict[str, str], now: dict[str, str]) -> list[str]:
