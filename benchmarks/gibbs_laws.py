@@ -17,9 +17,9 @@ from benchmarks.transition_matrices import (
     laws,
     sampled_distances,
     spectrum,
-    total_variation,
     transition_matrix,
 )
+from models import total_variation
 from samplers.chains import Chains
 from samplers.exact import joint_probabilities, log_partition
 from samplers.gibbs import Gibbs

@@ -36,6 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc, ndtri
 
+from models import total_variation
 from samplers.machine import Machine, binary_states
 
 FEWEST = 50  # expected draws in a cell of chi-square
@@ -76,11 +77,6 @@ def laws(T, start: int, steps: int):
     for k in range(steps):
         p[k + 1] = p[k] @ T
     return p
-
-
-def total_variation(p, q):
-    """Return 1/2 sum |p - q|, (...), of laws (..., n) that broadcast."""
-    return np.sum(np.abs(p - q), axis=-1) / 2
 
 
 def bound(pi_start: float, second: float, steps: int):

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samplers.elementary import exp
-from samplers.kernel import kernel
+from samplers.kernel import inlined, kernel
 from samplers.philox import block_normals, block_uniforms, block_words
 
 GROUP = 4  # units that are looked up together
@@ -228,35 +228,36 @@ def addresses_of(chain, noise):
     return addresses
 
 
-@kernel
-def fill_uniforms(key, step, purpose, addresses, out):
-    """Fill the rows of out as philox.uniforms does, chain by chain.
+@inlined
+def fill_rows(numbers, key, step, purpose, addresses, out):
+    """Fill the rows of out as philox.fill does, chain by chain.
 
     One loop over all chains: a row is often so short that the beginning and the end of
     a loop over it would take longer than the rest.
 
+    numbers : block_uniforms or block_normals
     addresses : those of out, as addresses_of returns them
     out : (chains, n), with n a multiple of 4
     """
     zero = out.dtype.type(0)
-    numbers = out.reshape(-1)
+    flat = out.reshape(-1)
     for k in range(addresses.shape[1]):
         w = block_words(key, addresses[0, k], step, purpose, addresses[1, k])
-        u = block_uniforms(w, zero)
-        for i in range(len(u)):
-            numbers[len(u) * k + i] = u[i]
+        x = numbers(w, zero)
+        for i in range(len(x)):
+            flat[len(x) * k + i] = x[i]
+
+
+@kernel
+def fill_uniforms(key, step, purpose, addresses, out):
+    """Fill the rows of out with uniforms; see fill_rows."""
+    fill_rows(block_uniforms, key, step, purpose, addresses, out)
 
 
 @kernel
 def fill_normals(key, step, purpose, addresses, out):
-    """Fill the rows of out as philox.normals does; see fill_uniforms."""
-    zero = out.dtype.type(0)
-    numbers = out.reshape(-1)
-    for k in range(addresses.shape[1]):
-        w = block_words(key, addresses[0, k], step, purpose, addresses[1, k])
-        z = block_normals(w, zero)
-        for i in range(len(z)):
-            numbers[len(z) * k + i] = z[i]
+    """Fill the rows of out with normals; see fill_rows."""
+    fill_rows(block_normals, key, step, purpose, addresses, out)
 
 
 @kernel

@@ -155,21 +155,38 @@ def require_float(zero):
         )
 
 
+@inlined
+def block_bits(w, zero):
+    """Return the four words of a block as they are."""
+    return w
+
+
+@inlined
+def fill(numbers, key, chain, step, purpose, out):
+    """Fill a row with numbers(w, zero) of the words w of its blocks, the last in part.
+
+    numbers : block_bits, block_uniforms or block_normals
+    """
+    require_row(out)
+    zero = out.dtype.type(0)
+    n = 16 // out.itemsize  # in a block
+    whole = out.size // n
+    for b in range(whole):
+        x = numbers(block_words(key, chain, step, purpose, b), zero)
+        for i in range(len(x)):
+            out[len(x) * b + i] = x[i]
+    x = numbers(block_words(key, chain, step, purpose, whole), zero)
+    for i in range(out.size - n * whole):
+        out[n * whole + i] = x[i]
+
+
 @kernel
 def words(key, chain, step, purpose, out):
     """Fill out : (n,) uint32 with 32 random bits a site.
 
     As those below, it raises ValueError if out has several axes.
     """
-    require_row(out)
-    whole = out.size // 4
-    for b in range(whole):
-        w = block_words(key, chain, step, purpose, b)
-        for i in range(4):
-            out[4 * b + i] = w[i]
-    w = block_words(key, chain, step, purpose, whole)
-    for i in range(out.size - 4 * whole):
-        out[4 * whole + i] = w[i]
+    fill(block_bits, key, chain, step, purpose, out)
 
 
 @kernel
@@ -179,18 +196,8 @@ def uniforms(key, chain, step, purpose, out):
     float32: multiples of 2^-24, so that P(u < p) is p up to 2^-24; float64: of 2^-53.
     Raises TypeError for another dtype.
     """
-    zero = out.dtype.type(0)
-    require_row(out)
-    require_float(zero)
-    n = 16 // out.itemsize  # in a block
-    whole = out.size // n
-    for b in range(whole):
-        u = block_uniforms(block_words(key, chain, step, purpose, b), zero)
-        for i in range(len(u)):
-            out[len(u) * b + i] = u[i]
-    u = block_uniforms(block_words(key, chain, step, purpose, whole), zero)
-    for i in range(out.size - n * whole):
-        out[n * whole + i] = u[i]
+    require_float(out.dtype.type(0))
+    fill(block_uniforms, key, chain, step, purpose, out)
 
 
 @kernel
@@ -200,18 +207,8 @@ def normals(key, chain, step, purpose, out):
     They lie within 5.9 in float32, beyond which are 4e-9 of the law, and within 8.7 in
     float64: the radius of the smallest uniform. Raises TypeError for another dtype.
     """
-    zero = out.dtype.type(0)
-    require_row(out)
-    require_float(zero)
-    n = 16 // out.itemsize  # in a block
-    whole = out.size // n
-    for b in range(whole):
-        z = block_normals(block_words(key, chain, step, purpose, b), zero)
-        for i in range(len(z)):
-            out[len(z) * b + i] = z[i]
-    z = block_normals(block_words(key, chain, step, purpose, whole), zero)
-    for i in range(out.size - n * whole):
-        out[n * whole + i] = z[i]
+    require_float(out.dtype.type(0))
+    fill(block_normals, key, chain, step, purpose, out)
 
 
 @kernel

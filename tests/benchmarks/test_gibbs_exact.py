@@ -22,9 +22,9 @@ from benchmarks.transition_matrices import (
     laws,
     sampled_distances,
     spectrum,
-    total_variation,
     transition_matrix,
 )
+from models import total_variation
 from samplers.exact import joint_probabilities
 from samplers.machine import Machine, binary_states
 
@@ -86,7 +86,7 @@ def test_the_bound_is_reached_by_one_symmetric_unit():
     T = transition_matrix(machine)
     second = spectrum(T, np.full(2, 0.5))[0][1]
     assert second == pytest.approx(np.tanh(3 / 4) ** 2, rel=1e-14)
-    distances = total_variation(laws(T, 0, 10), 0.5)
+    distances = total_variation(laws(T, 0, 10), np.full(2, 0.5))
     np.testing.assert_allclose(distances, bound(0.5, second, 10), atol=1e-15)
 
 

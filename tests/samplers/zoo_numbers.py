@@ -51,8 +51,8 @@ FAULTS = [
             ),
             "all chains share one stream": ("np.uint64(chain) & LOW", "np.uint64(0)"),
             "the last sites repeat the block before": (
-                "w = block_words(key, chain, step, purpose, whole)",
-                "w = block_words(key, chain, step, purpose, whole - 1)",
+                "block_words(key, chain, step, purpose, whole)",
+                "block_words(key, chain, step, purpose, whole - 1)",
             ),
             "23 bits in place of 24": ("HALF = np.uint64(8)", "HALF = np.uint64(9)"),
             "one uniform for both radius and angle": (
