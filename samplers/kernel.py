@@ -47,10 +47,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 @overload
 def kernel(function: F) -> F: ...
 @overload
-def kernel(*, fastmath: Set[str]) -> Callable[[F], F]: ...
+def kernel(*, fastmath: Set[str] = ..., cache: bool = ...) -> Callable[[F], F]: ...
 
 
-def kernel(function=None, *, fastmath=frozenset({"nsz"})):
+def kernel(function=None, *, fastmath=frozenset({"nsz"}), cache=True):
     """Compile a function over arrays: `@kernel`, or `@kernel(fastmath={...})`.
 
     Serial, without the GIL, division by zero as in NumPy (so that loops vectorize).
@@ -60,7 +60,9 @@ def kernel(function=None, *, fastmath=frozenset({"nsz"})):
 
     Kernels of these packages are cached on disk, under $AB_INITIO_CACHE or else in the
     user's cache directory. A kernel defined elsewhere, in a script or a notebook, is
-    compiled anew in every process.
+    compiled anew in every process. So is one with cache=False, as kernels that take a
+    function as an argument need: Numba knows a compiled function by its address, so
+    that no later process would find what this one keeps.
 
     Raises
     ------
@@ -76,7 +78,7 @@ def kernel(function=None, *, fastmath=frozenset({"nsz"})):
             f"{', '.join(sorted(unsafe))}."
         )
     if function is None:
-        return functools.partial(kernel, fastmath=fastmath)
+        return functools.partial(kernel, fastmath=fastmath, cache=cache)
     if config.DISABLE_JIT:
         return function
     compile_ = functools.partial(
@@ -84,7 +86,8 @@ def kernel(function=None, *, fastmath=frozenset({"nsz"})):
     )
     # Numba reads CACHE_DIR inside this call: a user's own kernels never see our value.
     with lock:
-        folder = cache_folder(Path(function.__code__.co_filename).resolve())
+        file = Path(function.__code__.co_filename).resolve()
+        folder = cache_folder(file) if cache else None
         if folder is None:
             return compile_(function)
         before = config.CACHE_DIR

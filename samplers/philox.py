@@ -34,6 +34,8 @@ ODD = 6
 SEED = 7
 BOND = 8
 EXACT = 9
+FORWARD = 10
+REVERSE = 11
 
 MULTIPLIER_0, MULTIPLIER_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 # The golden ratio and sqrt(3), less their integers, in units of 2^-32.
