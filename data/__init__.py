@@ -4,16 +4,17 @@
 files from a folder, and downloads them only when asked to. `make_*` draws toy data, and
 the density that they are drawn from comes with them.
 
-Read digits and images first, then sample, mixtures, curves, checkerboard, patterns and
-regression for densities that are known; transforms and split for what is done to any
-data; mnist, idx and fetch for files that others publish. Spins of the Ising model are
-drawn by compiled kernels, which this package does not load before they are asked for:
-write `from data.ising import make_ising`.
+Read digits and images first, then sample, mixtures, curves, checkerboard, double_well,
+patterns and regression for densities that are known; transforms and split for what is
+done to any data; mnist, idx and fetch for files that others publish. Spins of the Ising
+model are drawn by compiled kernels, which this package does not load before they are
+asked for: write `from data.ising import make_ising`.
 """
 
 from data.checkerboard import Checkerboard, make_checkerboard
 from data.curves import NoisyCurves, make_swiss_roll, make_two_moons
 from data.digits import Digits, load_digits
+from data.double_well import DoubleWell, make_double_well
 from data.errors import DataError
 from data.idx import read_idx
 from data.images import LabeledImages
@@ -42,6 +43,7 @@ __all__ = [
     "DataError",
     "Density",
     "Digits",
+    "DoubleWell",
     "GaussianMixture",
     "LabeledImages",
     "NoisyCurves",
@@ -58,6 +60,7 @@ __all__ = [
     "load_digits",
     "make_bars_and_stripes",
     "make_checkerboard",
+    "make_double_well",
     "make_eight_gaussians",
     "make_gaussian_mixture",
     "make_noisy_sine",

@@ -30,7 +30,7 @@ from samplers.sampler import Sampler
 
 CHUNK_SECONDS = 0.1  # after which an interrupt is heard and the progress shown
 # A step may become far slower than those before: a cluster comes to span the lattice.
-CHUNK_WORK = 2**25  # bytes of the state, times steps
+CHUNK_WORK = 2**26  # numbers of the state, times steps
 CHUNK_BYTES = 2**23  # of states that are held at once, few enough for a cache
 SAVE_SECONDS = 60.0  # between two writes of a checkpoint
 LIMIT = 2**32  # of the numbers of chains and steps in the address of a random number
@@ -268,7 +268,7 @@ class Chains:
         n is zero if it ends before the next draw.
         """
         state, step, taken = self._position
-        steps = min(steps, max(1, CHUNK_WORK // state.nbytes))
+        steps = min(steps, max(1, CHUNK_WORK // state.size))
         gap = self.burn_in + (taken + 1) * self.thin - step
         if gap != self.thin or steps < self.thin:
             return (1, gap) if gap <= steps else (0, steps)

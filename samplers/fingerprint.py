@@ -11,10 +11,10 @@ import numpy as np
 def fingerprint(sampler: Any) -> dict[str, str]:
     """Return the class of a dataclass, and a hash of each field, down to the last bit.
 
-    Fields are arrays, dataclasses, functions, which are known by their names, tuples
-    or lists of these, or what repr tells apart, such as numbers. Those that do not
-    count when two objects are compared do not count here. Raises TypeError for an
-    object of another class.
+    Fields are arrays, dataclasses, functions, which are known by their names and
+    modules, tuples or lists of these, or what repr tells apart, such as numbers. Those
+    that do not count when two objects are compared do not count here. Raises TypeError
+    for an object of another class.
     """
     if not is_dataclass(sampler):
         raise TypeError(
@@ -59,5 +59,9 @@ def add(digest, value: Any) -> None:
         digest.update(f"{len(value)};".encode())
         for each in value:
             add(digest, each)
+    elif callable(value):
+        # Every law has a function of the name score.
+        module = getattr(value, "__module__", None)
+        digest.update(f"{module}.{name_of(value)};".encode())
     else:
-        digest.update(f"{name_of(value) if callable(value) else repr(value)};".encode())
+        digest.update(f"{value!r};".encode())

@@ -37,6 +37,7 @@ from samplers.layers import (
     make_layer,
 )
 from samplers.machine import Machine
+from samplers.per_chain import per_chain, require_positive
 from samplers.philox import HIDDEN, START, VISIBLE
 
 BLOCK = 128  # chains that take their steps together, while their arrays are in cache
@@ -138,14 +139,7 @@ class Gibbs:
 
     def __post_init__(self):
         M, dtype = len(self.machine.a), self.machine.a.dtype
-        with np.errstate(over="ignore"):
-            beta = np.array(self.beta, dtype)
-        if beta.ndim > 1 or not beta.size or not np.all((beta > 0) & (beta < np.inf)):
-            raise ValueError(
-                f"beta is {self.beta}; an inverse temperature is positive and finite "
-                f"in {dtype}, the dtype of the machine: a number, or an array "
-                "(chain,) with one for each chain"
-            )
+        beta = require_positive("beta", self.beta, dtype)
         if self.clamped is not None and (
             np.shape(self.clamped) != (M,) or np.asarray(self.clamped).dtype != bool
         ):
@@ -255,16 +249,7 @@ class Gibbs:
 
     def _betas(self, chain: int, chains: int) -> NDArray:
         """Return beta of each of some chains, in the dtype of the machine."""
-        beta = np.asarray(self.beta)
-        if beta.ndim == 0:
-            return np.full(chains, beta)
-        if len(beta) < chain + chains:
-            raise ValueError(
-                f"there are {len(beta)} inverse temperatures, for chains 0 to "
-                f"{len(beta) - 1}, and none for chain {chain + chains - 1}; make beta "
-                "as long as there are chains, or a number for all"
-            )
-        return beta[chain : chain + chains].copy()
+        return per_chain("beta", np.asarray(self.beta), chain, chains)
 
 
 def layers_of(machine: Machine) -> tuple[Layer, Layer]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samplers.ising import inverse_temperature, require_lattice, require_spins
+from samplers.per_chain import per_chain, require_positive
 from samplers.philox import START, words
 
 UP = np.uint32(2**31)  # half of all words are less
@@ -28,13 +29,8 @@ class IsingSampler:
     temperature: float | NDArray[np.float64]
 
     def __post_init__(self):
-        temperature = np.array(self.temperature, np.float64)
-        inverse_temperature(temperature)
-        if temperature.ndim > 1 or temperature.size == 0:
-            raise ValueError(
-                f"temperature has shape {temperature.shape}; it is one number for all "
-                "chains, or (chain,), one for each: write temperature.ravel()"
-            )
+        inverse_temperature(self.temperature)  # which says what T may be
+        temperature = require_positive("temperature", self.temperature)
         object.__setattr__(self, "shape", require_lattice(self.shape))
         object.__setattr__(self, "temperature", temperature)
 
@@ -70,12 +66,5 @@ class IsingSampler:
 
     def inverse_temperatures(self, chain: int, chains: int) -> NDArray[np.float64]:
         """Return 1 / T, (chains,), from the chain of this number on."""
-        K = inverse_temperature(self.temperature)
-        if K.ndim == 0:
-            return np.full(chains, K)
-        if chain + chains > K.size:
-            raise ValueError(
-                f"chain {chain + chains - 1} has no temperature, as there are "
-                f"{K.size}; give one number for all chains, or one for each"
-            )
-        return K[chain : chain + chains]
+        T = np.asarray(self.temperature)
+        return 1 / per_chain("temperature", T, chain, chains)

@@ -9,15 +9,31 @@ variance
 
     s^2 T / (1 - eta / (2 s^2)),
 
-too large, and without limit for eta >= 4 s^2. In general the bias is of first order in
-eta too. Nothing is rejected here; samplers/mala.py adds that, and is exact.
+too large, and without limit for eta >= 4 s^2; with a covariance C, of the covariance
+T (C^-1 - eta C^-2 / 2)^-1. For any E whose slope grows no faster than |x| the law that
+stays is, up to eta^2,
+
+    p_eta = p (1 + eta (f - <f>)),   f = |grad E|^2 / (4 T) - lap E / 2,
+
+with <> the mean under p: in place of E there is E - eta T f. To see it, take a function
+g whose mean, after a step from x, is g + eta L g + eta^2 B g + O(eta^3) at x, where
+L g = T lap g - grad E.grad g, and B holds up to four derivatives. Integrals by parts,
+with T grad p = -p grad E, give <L g> = 0, <f L g> = -T <grad f.grad g>, and <B g> =
+T <grad f.grad g>: so under p (1 + eta f) the mean of g stays, up to eta^3. Where the
+slope grows faster, as |x|^3, a step from far out leads further out, and no law stays;
+if eta is small, that takes long to happen, and until then the formula holds.
+
+Nothing is rejected here; samplers/mala.py adds that, and is exact.
 
 Sources: P. Langevin, Comptes Rendus 146 (1908), 530; G. Parisi, Nuclear Physics B 180
 (1981), 378; G. O. Roberts and R. L. Tweedie, Bernoulli 2 (1996), 341, where it is named
-the unadjusted Langevin algorithm.
+the unadjusted Langevin algorithm; for expansions of its law in eta, D. Talay and L.
+Tubaro, Stochastic Analysis and Applications 8 (1990), 483.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +44,11 @@ from samplers.layers import first_not_finite
 from samplers.noise import draw_normals, pieces
 from samplers.per_chain import per_chain, require_positive
 from samplers.philox import PROPOSAL, START
-from samplers.target import Target, as_called
+from samplers.points import as_called, require_points
+from samplers.target import Target
+
+FAILURES = ("nothing", "the state", "the energy", "the score")
+STATE, ENERGY, SCORE = 1, 2, 3
 
 
 @kernel
@@ -57,25 +77,25 @@ def keep(x, draws, n):
 
 
 @kernel(cache=False)
-def take_steps(score, params, x, noise, step_size, spread, done, thin, draws):
+def take_steps(score, params, x, step_size, spread, noise, done, thin, draws):
     """Take a step for each of the noise, and keep every state of which thin is due.
 
     score, params : of a Target
     x : (d, chains), changed in place
-    noise, step_size, spread : as for `move`
+    step_size, spread, noise : as for `move`
     done : steps since the last draw was due, modulo thin, and thin for each draw before
     draws : (chains, n, d), written
 
-    Returns the number of the step after which x is not finite, or -1.
+    Returns 0, 0, 0; or STATE if x is not finite then, in which chain, after which step.
     """
     force = np.empty_like(x)
     for k in range(noise.shape[1]):
         score(x.T, force.T, *params)
         if move(x, force, noise, k, step_size, spread):
-            return k
+            return STATE, first_not_finite(x.T), k
         if (done + k + 1) % thin == 0:
             keep(x, draws, (done + k) // thin)
-    return -1
+    return 0, 0, 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +125,7 @@ class Langevin:
 
     def __post_init__(self):
         for name in ("step_size", "temperature"):
-            numbers = require_positive(name, getattr(self, name))
+            numbers = require_positive(name, getattr(self, name), self.target.dtype)
             object.__setattr__(self, name, numbers)
 
     def start(self, key: np.uint64, chains: int) -> NDArray:
@@ -120,16 +140,17 @@ class Langevin:
 
         Raises ValueError for another shape, or where state or score are not finite.
         """
-        state = self.target.points(state)
+        state = require_points(state, self.target.dimension, self.target.dtype)
         self.target.score_at(state)
         self.sizes(0, len(state))
         return state
 
-    def sizes(self, chain: int, chains: int) -> tuple[NDArray, NDArray]:
-        """Return eta and T of some chains, (chains,) each, in float64."""
+    def sizes(self, chain: int, chains: int) -> tuple[NDArray, NDArray, NDArray]:
+        """Return eta, sqrt(2 eta T) and T of some chains, (chains,) each."""
         eta = per_chain("step_size", np.asarray(self.step_size), chain, chains)
         T = per_chain("temperature", np.asarray(self.temperature), chain, chains)
-        return eta, T
+        spread = np.sqrt(2 * eta.astype(np.float64) * T)
+        return eta, spread.astype(eta.dtype), T
 
     def advance(
         self,
@@ -149,21 +170,31 @@ class Langevin:
 
         Raises DivergenceError; then state and draws are of no use.
         """
-        score, params, dtype = self.target.score, self.target.params, state.dtype
-        walk = as_called(take_steps, score)
         d, total = state.shape[1], draws.shape[1] * thin
         chains, steps = pieces(len(state), total, d)
         for first in range(0, len(state), chains):
             here = slice(first, first + chains)
             x = np.ascontiguousarray(state[here].T)
-            eta, T = self.sizes(chain + first, x.shape[1])
-            sizes = eta.astype(dtype), np.sqrt(2 * eta * T).astype(dtype)
+            walk = self.walk(x, chain + first)
             for done in range(0, total, steps):
-                shape = (d, min(steps, total - done), x.shape[1])
-                address = {"chain": chain + first, "step": step + done}
-                noise = draw_normals(key, PROPOSAL, shape=shape, dtype=dtype, **address)
-                failed = walk(score, params, x, noise, *sizes, done, thin, draws[here])
-                if failed >= 0:
-                    where = chain + first + first_not_finite(x.T)
-                    raise DivergenceError("the state", where, step + done + failed, key)
+                shape = d, min(steps, total - done), x.shape[1]
+                numbers = self.numbers(key, chain + first, step + done, shape)
+                failed, where, when = walk(*numbers, done, thin, draws[here])
+                if failed:
+                    where, when = chain + first + where, step + done + when
+                    raise DivergenceError(FAILURES[failed], where, when, key)
             state[here] = x.T
+
+    def walk(self, x: NDArray, chain: int) -> Callable:
+        """Return take_steps from x : (d, chains), whose arguments begin with the noise.
+
+        chain : the number of the first chain
+        """
+        score, params = self.target.score, self.target.params
+        eta, spread, _ = self.sizes(chain, x.shape[1])
+        return partial(as_called(take_steps, score), score, params, x, eta, spread)
+
+    def numbers(self, key, chain, step, shape) -> tuple[NDArray, ...]:
+        """Return the noise of a walk: normals, in a shape of (d, steps, chains)."""
+        address = {"chain": chain, "step": step, "shape": shape}
+        return (draw_normals(key, PROPOSAL, dtype=self.target.dtype, **address),)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from samplers.elementary import exp, log
 from samplers.kernel import kernel
+from samplers.points import in_dtype
 from samplers.target import Target
 
 LEAST = np.float32(-80)  # a log r_k; e^-80 is nothing, and subnormal numbers are slow
@@ -120,5 +121,5 @@ def mixture_target(
         )
     d = m.shape[1]
     log_peaks = np.log(w / w.sum()) - d * np.log(np.sqrt(2 * np.pi) * s)
-    params = tuple(each.astype(dtype) for each in (log_peaks, m, s**-2))
+    params = in_dtype(dtype, log_peaks=log_peaks, means=m, precisions=s**-2)
     return Target(score, d, energy, params, dtype, log_partition=0.0)

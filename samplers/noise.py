@@ -13,6 +13,7 @@ from samplers.kernel import inlined, kernel
 from samplers.philox import block_normals, block_uniforms, block_words
 
 NUMBERS = 2**15  # that are made at a time, few enough for a cache
+LANES = 32  # chains in a multiple of which no loop ends in single numbers
 
 
 def draw_normals(
@@ -49,9 +50,10 @@ def room(shape, dtype) -> NDArray:
     return np.empty((rows + rows % 2, steps * chains), dtype)
 
 
-def pieces(chains: int, steps: int, coordinates: int):
+def pieces(chains: int, steps: int, coordinates: int) -> tuple[int, int]:
     """Return how many chains, and of their steps, to make noise for at once."""
-    chains = min(chains, max(1, NUMBERS // coordinates))
+    most = max(1, NUMBERS // coordinates)
+    chains = min(chains, most // LANES * LANES or most)
     return chains, min(steps, max(1, NUMBERS // (coordinates * chains)))
 
 

@@ -13,11 +13,11 @@ def require_positive(
     """
     with np.errstate(over="ignore", under="ignore"):
         numbers = np.array(values, dtype)
-    fits = numbers.ndim < 2 and numbers.size
+    fits = numbers.ndim < 2 and numbers.size > 0
     if not fits or not np.all((numbers > 0) & (numbers < np.inf)):
         raise ValueError(
-            f"{name} is {values!r}; it is positive and finite in {np.dtype(dtype)}, one "
-            "number for all chains, or an array (chain,) with one for each"
+            f"{name} is {values!r}; it is positive and finite in {np.dtype(dtype)}, "
+            "one number for all chains, or an array (chain,) with one for each"
         )
     return numbers
 

@@ -20,8 +20,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba.core.dispatcher import Dispatcher
 from numpy.typing import DTypeLike, NDArray
+
+from samplers.points import (
+    require_dimension,
+    require_float,
+    require_params,
+    require_points,
+    require_written,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +48,7 @@ class Target:
     >>> Target(score, 2, params=(4.0,)).score_at(np.ones((1, 2)))
     array([[-4., -4.]])
 
-    Raises ValueError or TypeError if dimension or dtype are none.
+    Raises ValueError or TypeError if dimension, params or dtype do not fit.
     """
 
     score: Callable[..., None]
@@ -52,31 +59,9 @@ class Target:
     log_partition: float | None = None
 
     def __post_init__(self):
-        if not isinstance(self.dimension, int | np.integer) or self.dimension < 1:
-            raise ValueError(
-                f"dimension is {self.dimension!r}; a point has at least one coordinate"
-            )
-        if np.dtype(self.dtype) not in (np.float32, np.float64):
-            raise TypeError(
-                f"dtype is {self.dtype}; chains compute in np.float32 or np.float64"
-            )
-        object.__setattr__(self, "dtype", np.dtype(self.dtype))
-
-    def points(self, x) -> NDArray:
-        """Return x : (points, d) in the dtype, or raise ValueError if it is none."""
-        x = np.asarray(x)
-        if x.ndim != 2 or x.shape[1] != self.dimension or not len(x):
-            raise ValueError(
-                f"x of shape {x.shape} does not fit; it is (chain, {self.dimension}), "
-                "a row for each chain or point: a single one is x[np.newaxis]"
-            )
-        x = np.array(x, self.dtype, order="C")
-        if not np.isfinite(x).all():
-            raise ValueError(
-                "x holds nan or infinity, from which no chain can go on; leave such "
-                "rows out"
-            )
-        return x
+        object.__setattr__(self, "dimension", require_dimension(self.dimension))
+        require_params(self.params, "score(x, out, *params)")
+        object.__setattr__(self, "dtype", require_float(self.dtype))
 
     def score_at(self, x) -> NDArray:
         """Return -grad E at x : (points, d), of that shape.
@@ -84,7 +69,11 @@ class Target:
         Raises ValueError if x has another shape or is not finite, or if the score
         leaves numbers that are not finite.
         """
-        return evaluate(self.score, self.points(x), "score", self.params)
+        x = require_points(x, self.dimension, self.dtype)
+        out = np.full(x.shape[::-1], np.nan, x.dtype).T
+        self.score(np.asfortranarray(x), out, *self.params)
+        require_written("score(x, out, *params)", x, out, np.isfinite(out))
+        return out
 
     def energy_at(self, x) -> NDArray:
         """Return E at x : (points, d), of shape (points,); infinite where p is zero.
@@ -96,29 +85,8 @@ class Target:
                 "this target has no energy, which is needed to accept or to weigh; "
                 "write Target(score, dimension, energy=energy)"
             )
-        return evaluate(self.energy, self.points(x), "energy", self.params)
-
-
-def evaluate(function, x, name, params):
-    """Return what a function of a target writes for x : (points, d)."""
-    shape = x.shape if name == "score" else x.shape[:1]
-    out = np.full(shape[::-1], np.nan, x.dtype).T
-    function(np.asfortranarray(x), out, *params)
-    wrong = np.isnan(out) | ((name == "score") & np.isinf(out)) | (out == -np.inf)
-    if np.any(wrong):
-        raise ValueError(
-            f"{name} left {out[wrong][0]} in {np.sum(wrong)} of {out.size} numbers, "
-            f"first at x = {x[np.argwhere(wrong)[0][0]]}; {name}(x, out, *params) "
-            f"writes into out, of shape {shape}, and what it returns is not looked at"
-        )
-    return out
-
-
-def as_called(loop: Callable, *functions: Callable) -> Callable:
-    """Return a kernel that calls functions, or its plain lines if one is not compiled.
-
-    These lines are the same loop, whose other parts are compiled still.
-    """
-    if all(isinstance(function, Dispatcher) for function in functions):
-        return loop
-    return getattr(loop, "py_func", loop)
+        x = require_points(x, self.dimension, self.dtype)
+        out = np.full(len(x), np.nan, x.dtype)
+        self.energy(np.asfortranarray(x), out, *self.params)
+        require_written("energy(x, out, *params)", x, out, out > -np.inf)
+        return out

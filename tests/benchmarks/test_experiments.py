@@ -16,9 +16,12 @@ LIMITS = {
     "GAN": 30,
 }
 FAMILIES = {
+    "annealing": "samplers",
+    "diffusion-mixture": "samplers",
     "digits-mlp": "digits networks",
     "gibbs-exact": "samplers",
     "ising": "samplers",
+    "langevin": "samplers",
     "optimizers": "digits networks",
     "universal-approximation": "digits networks",
 }

@@ -22,8 +22,11 @@ NAMES = row.names()
 
 def test_the_rows_are_found_by_name():
     assert NAMES == [
+        "annealing",
+        "forward-diffusion",
         "gibbs",
         "ising",
+        "langevin",
         "lbfgs",
         "log-partition",
         "mlp-large",
@@ -31,6 +34,7 @@ def test_the_rows_are_found_by_name():
         "normals",
         "normals-float64",
         "operation-cost",
+        "reverse-diffusion",
         "uniforms",
         "uniforms-float64",
     ]
@@ -42,9 +46,13 @@ def test_a_peer_starts_where_there_is_only_numpy():
     code = "import sys, benchmarks.speed.worker; from benchmarks.speed.peers import {}"
     names = [module.name for module in pkgutil.iter_modules(peers.__path__)]
     assert names == [
+        "annealing",
+        "diffusion",
         "gibbs",
         "ising",
+        "langevin",
         "log_partition",
+        "mixture",
         "mlp",
         "operations",
         "random_numbers",
@@ -75,16 +83,21 @@ def test_a_turn_begins_at_the_given_arrays_and_keeps_to_the_dtype(name):
         assert all(np.array_equal(first[key], again[key]) for key in first)
 
 
+def extents(problem):
+    """Return the size of each array, or what it says if it is a single integer."""
+    return [
+        int(array) if array.shape == () and array.dtype.kind == "i" else array.size
+        for array in problem.values()
+    ]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_scaled_case_is_four_times_the_first_in_one_number(name):
     work = row.load(name)
     base = next(iter(work.cases.values()))
-    sizes = [
-        array.size for array in work.problem(base, np.random.default_rng(0)).values()
-    ]
+    sizes = extents(work.problem(base, np.random.default_rng(0)))
     for size in work.scaled.values():
-        problem = work.problem(size, np.random.default_rng(0))
-        larger = [array.size for array in problem.values()]
+        larger = extents(work.problem(size, np.random.default_rng(0)))
         factors = {b / a for a, b in zip(sizes, larger, strict=True)}
         assert factors <= {1, 4, 16}
         assert 4 in factors

@@ -16,7 +16,15 @@ from benchmarks.speed.peers import ising as ising_peers
 from benchmarks.speed.peers import log_partition as log_partition_peers
 from benchmarks.speed.peers import random_numbers as numbers_peers
 from benchmarks.speed.row import Work
-from benchmarks.speed.rows import gibbs, ising, log_partition
+from benchmarks.speed.rows import (
+    annealing,
+    forward_diffusion,
+    gibbs,
+    ising,
+    langevin,
+    log_partition,
+    reverse_diffusion,
+)
 from benchmarks.speed.threads import executor
 from samplers.ising import energy
 from samplers.machine import sigmoid
@@ -187,6 +195,10 @@ def test_the_judged_energy_is_that_of_the_lattices():
         (gibbs, gibbs.Size(chains=5, visible=6, hidden=3)),
         (ising, ising.Size(lattices=3, side=4)),
         (log_partition, (4, 14)),
+        (langevin, langevin.Size(chains=7, components=3)),
+        (annealing, annealing.Size(30, 5, visible=6, hidden=3)),
+        (forward_diffusion, forward_diffusion.Size(points=9, dimension=3, steps=5)),
+        (reverse_diffusion, reverse_diffusion.Size(points=9, steps=5)),
     ],
 )
 def test_threads_change_nothing_but_the_time(module, size, monkeypatch):

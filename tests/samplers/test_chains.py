@@ -107,7 +107,7 @@ def test_few_states_are_held_at_once(monkeypatch):
 
 def test_few_steps_are_taken_at_once(monkeypatch):
     """However fast the steps before were, which says little of a Wolff cluster."""
-    monkeypatch.setattr(module, "CHUNK_WORK", 7 * 2 * 3 * 8)
+    monkeypatch.setattr(module, "CHUNK_WORK", 7 * 2 * 3)
     monkeypatch.setattr(module, "CHUNK_SECONDS", 1e300)
     chains = Chains(Autoregression(), 2, rng=0, burn_in=40, thin=9)
     assert np.array_equal(chains.run(3), by_hand(2, 3, burn_in=40, thin=9))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from samplers import double_well, ring
 from samplers.fingerprint import differences, fingerprint, name_of
 
 
@@ -44,6 +45,7 @@ def changed(array):
         ((LONG, LONG), (LONG, changed(LONG))),
         (([1.0], 2.0), ([1.0, 2.0],)),
         (np.sin, np.cos),
+        (double_well.score, ring.score),
         (None, 0),
     ],
 )

@@ -232,6 +232,20 @@ def test_kernel_without_a_file_is_not_cached():
     assert kernel(names["double"]).stats.cache_path is None
 
 
+def test_kernel_that_takes_functions_is_not_cached(cached_here):
+    """It would be kept anew by every process, and found by none."""
+
+    @kernel(cache=False)
+    def apply(function, x):
+        return function(x)
+
+    assert apply(kernel(is_nan), np.nan)
+    assert apply.stats.cache_path is None
+    assert apply.targetoptions == kernel(is_nan).targetoptions
+    [function] = [k for k in cached_here.rglob("*.nbi") if "is_nan" in k.name]
+    assert function.is_file()
+
+
 def test_cache_that_cannot_be_written(cached_here, caplog):
     cached_here.write_text("a file, where a folder should be made")
     assert kernel(is_nan).stats.cache_path is None

@@ -10,12 +10,28 @@ import pytest
 import samplers.exact
 from samplers import errors, exact
 from samplers.machine import Machine
-from tests.samplers import zoo_gibbs, zoo_ising, zoo_numbers
+from tests.samplers import (
+    zoo_annealing,
+    zoo_diffusion,
+    zoo_gibbs,
+    zoo_ising,
+    zoo_langevin,
+    zoo_numbers,
+    zoo_targets,
+)
 from tests.samplers.test_machine import make_machine
 from tests.samplers.zoo import SAMPLERS, Fault, StaleFaultError, undecorated
 from tests.samplers.zoo_checks import check_sums
 
-FAULTS = [*zoo_gibbs.FAULTS, *zoo_ising.FAULTS, *zoo_numbers.FAULTS]
+FAULTS = [
+    *zoo_annealing.FAULTS,
+    *zoo_diffusion.FAULTS,
+    *zoo_gibbs.FAULTS,
+    *zoo_ising.FAULTS,
+    *zoo_langevin.FAULTS,
+    *zoo_numbers.FAULTS,
+    *zoo_targets.FAULTS,
+]
 CHECKS = list(dict.fromkeys((fault.given, fault.check) for fault in FAULTS))
 
 

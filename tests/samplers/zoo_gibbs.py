@@ -73,8 +73,8 @@ FAULTS = [
         {
             "clamped units move": ("new[c, i] = x[c, i]", "pass"),
             "a later chain has the beta of an earlier": (
-                "beta[chain : chain + chains]",
-                "beta[:chains]",
+                'per_chain("beta", np.asarray(self.beta), chain,',
+                'per_chain("beta", np.asarray(self.beta), 0,',
             ),
             "each block of chains has the numbers of the first": (
                 "chain + first, step, thin",

@@ -55,8 +55,8 @@ FAULTS = [
         test_metropolis.check_plain,
         {
             "a later chain has the temperature of an earlier": (
-                "K[chain : chain + chains]",
-                "K[:chains]",
+                "T, chain, chains)",
+                "T, 0, chains)",
             ),
         },
         given="metropolis",
