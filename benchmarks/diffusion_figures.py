@@ -141,13 +141,13 @@ def steps_picture(
     caption = (
         f"Errors of {chains} reverse chains against their number of steps, evenly "
         f"spaced among {LAST}. Upper left: the distance of their ends from the data's "
-        "law; upper right: that of the shares of the five modes. The grey bands are "
-        "what as many exact draws have, two standard deviations to each side. Lower "
-        f"left: data N(0, {WIDTH:g}^2), whose standard deviation comes out too small: "
-        "lines are the exact recursion, dashed its leading term in 1 / K, dots chains, "
-        "with the error bars of their number. Lower right: DDIM ends beside the "
-        "probability flow's from the same noise, the median of many points; dashed, "
-        f"slope -1. Seed {seed}."
+        "law; upper right: that of the shares of the five modes. As many exact draws "
+        "would lie in the grey bands about 95 times in a hundred. Lower left: data "
+        f"N(0, {WIDTH:g}^2), whose standard deviation comes out too small: lines are "
+        "the exact recursion, dashed its leading term in 1 / K, dots chains, with the "
+        "error bars of their number. Lower right: DDIM ends beside the probability "
+        "flow's from the same noise, the median of many points; dashed, slope -1. Seed "
+        f"{seed}."
     )
     return Picture("steps", figure, caption)
 

@@ -12,6 +12,7 @@ from benchmarks.experiment import Picture
 from benchmarks.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, tidy
 from benchmarks.langevin_chains import (
     BINS,
+    ETAS,
     PROPOSED,
     QUANTITIES,
     RADII,
@@ -113,7 +114,7 @@ def law_picture(found: tuple[Histogram, Histogram, Histogram], seed: int) -> Pic
     figure = Figure(figsize=(10.4, 5.4), layout="constrained")
     axes = figure.subplots(2, 2, height_ratios=(2.6, 1), sharex=True)
     at_one, cold, biased = found
-    eta = 0.04
+    eta = max(ETAS["unadjusted"])
     unadjusted = Unadjusted(eta, 1.0)
     columns = (
         (1.0, [("MALA", at_one), ("unadjusted", biased)]),
@@ -136,10 +137,11 @@ def law_picture(found: tuple[Histogram, Histogram, Histogram], seed: int) -> Pic
     caption = (
         "Dots: histograms of draws, with error bars from the spread of the chains. "
         "MALA (blue) with eta = 0.08 at T = 1 and 0.04 at the lower temperature, on "
-        "exp(-E / T) / Z by quadrature; unadjusted chains (orange) at eta = 0.04, on "
-        "the law that such a step leaves as it is, which is lower at the minima and "
+        f"exp(-E / T) / Z by quadrature; unadjusted chains (orange) at eta = {eta:g}, "
+        "on the law that such a step leaves as it is, which is lower at the minima and "
         "higher between them. Below: how far each is from its own line, in standard "
-        f"errors, where there are enough draws; two are dashed. Seed {seed}."
+        "errors, where there are enough draws; the dashed lines are at two. Seed "
+        f"{seed}."
     )
     return Picture("laws", figure, caption)
 
@@ -174,9 +176,7 @@ def bias_picture(found: Mapping[str, Averages], seed: int) -> Picture:
     axes = figure.subplots(2, 3, height_ratios=(2.6, 1), sharex=True)
     for k, (top, bottom) in enumerate(axes.T):
         for name, averages in found.items():
-            draw_bias(
-                k, name, averages.etas, averages.bias[:, k], averages.errors[:, k], top
-            )
+            draw_bias(k, name, averages.etas, averages.bias, averages.errors, top)
             style: dict[str, Any] = {"color": COLORS[name], "ms": 4}
             bottom.plot(averages.etas, averages.z[:, k], MARKERS[name], **style)
         draw_band(tidy(bottom))
@@ -189,9 +189,9 @@ def bias_picture(found: Mapping[str, Averages], seed: int) -> Picture:
         "Above: the error of <x^2>, of <E>, and the total variation distance from "
         "exp(-E) / Z, against the step size. Orange: the unadjusted chain, on its "
         "exact line (the stationary law of a step, by Nystrom's method); dashed, the "
-        "first order in eta. Blue: MALA has no bias, so that its dots show nothing but "
-        "noise, as their error bars do, down to the bottom of the figure. Below: how "
-        "far the dots are from these truths, the lines and zero, in standard errors. "
+        "first order in eta. Blue: MALA has no bias, so that its dots are noise, and "
+        "most of their error bars reach down to zero. Below: how far the dots are from "
+        "these truths, the lines and zero, in standard errors. "
         "The distance is measured as the share of draws where the law of the step is "
         f"larger, less what exp(-E) / Z has there. Seed {seed}."
     )
@@ -201,19 +201,17 @@ def bias_picture(found: Mapping[str, Averages], seed: int) -> Picture:
 def draw_bias(quantity: int, name: str, etas, bias, errors, ax: Axes) -> None:
     """Draw the bias of one of QUANTITIES against eta, over exact and first order.
 
-    bias, errors : (n,), or (n, 3) of which the column is taken
+    bias, errors : (n, 3)
     """
     tidy(ax)
-    bias, errors = (
-        item[:, quantity] if np.ndim(item) > 1 else item for item in (bias, errors)
-    )
     style: dict[str, Any] = {
         "fmt": MARKERS[name],
         "ms": 4,
         "lw": 1,
         "color": COLORS[name],
     }
-    ax.errorbar(etas, np.abs(bias), errors, label=name, **style)
+    size = np.abs(bias[:, quantity])
+    ax.errorbar(etas, size, errors[:, quantity], label=name, **style)
     if name == "unadjusted":
         law, eta = boltzmann(1.0), np.geomspace(0.004, max(etas), 25)
         pairs = [exact_means(step, law, name)[:2] for step in eta]

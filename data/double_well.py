@@ -56,13 +56,12 @@ class DoubleWell:
     @cached_property
     def law(self) -> Quadrature:
         """The law of u, by quadrature of exp(-(B / T) (u^2 - 1)^2)."""
-        ratio = self.barrier / self.temperature
-        far = np.sqrt(1 + np.sqrt(VANISHED / ratio))
+        far = np.sqrt(1 + np.sqrt(VANISHED * self.temperature / self.barrier))
+        return quadrature(self.height, (-far, far), tolerance=1e-12)
 
-        def energy(u):
-            return ratio * (u[:, 0] ** 2 - 1) ** 2
-
-        return quadrature(energy, (-far, far), tolerance=1e-12)
+    def height(self, u):
+        """Return (B / T) (u^2 - 1)^2, that is (E + B) / T, for u : (n, 1)."""
+        return (self.barrier / self.temperature) * (u[:, 0] ** 2 - 1) ** 2
 
     def sample(self, n: int, *, rng, dtype: DTypeLike = np.float64) -> Sample:
         """Draw n points; labels are 0 in the left well and 1 in the right one."""
@@ -81,9 +80,8 @@ class DoubleWell:
         Raises ValueError or TypeError if x is not an array of finite points.
         """
         require_points(x, 1)
-        u = x[:, 0] / self.minimum
         log_Z = float(self.law.log_partition + np.log(self.minimum))
-        return -(self.barrier / self.temperature) * (u**2 - 1) ** 2 - log_Z
+        return -self.height(x / self.minimum) - log_Z
 
 
 def make_double_well(

@@ -37,8 +37,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from samplers.blocks import BLOCKS, split
-from samplers.chains import CHUNK_SECONDS, require_count
+from samplers.blocks import spread
+from samplers.chains import next_steps, require_count
 from samplers.errors import DivergenceError
 from samplers.importance import Weights
 from samplers.philox import draw_key
@@ -109,8 +109,8 @@ def annealed_importance(
     progress : a label, with which the count of temperatures is shown on stderr
 
     Warns (FewWeightsWarning) if the effective sample size is below 10. Raises
-    ValueError for other betas or particles, DivergenceError where a weight or a state
-    is not finite.
+    ValueError for other betas or particles, TypeError for what is no path, and
+    DivergenceError where a weight or a state is not finite.
 
     >>> from samplers.exact import log_partition
     >>> from samplers.machine import Machine
@@ -122,6 +122,7 @@ def annealed_importance(
     >>> weights.log_partition, weights.standard_error, log_partition(machine)
     (12.33, 0.014, 12.35)
     """
+    require_path(path)
     betas = require_betas(betas)
     particles = require_count("particles", particles, 1)
     key, rungs = draw_key(rng), np.arange(len(betas))
@@ -148,6 +149,7 @@ def reverse_annealed_importance(
     The other parameters, and what is raised: as for annealed_importance. It is left as
     it is, and its log_partition is in the mean an upper bound of log Z.
     """
+    require_path(path)
     betas = require_betas(betas)
     key, rungs = draw_key(rng), np.arange(len(betas))[::-1]
     state = path.check(np.asarray(state))
@@ -165,11 +167,10 @@ def run(path, betas, rungs, state, key, executor, progress) -> NDArray[np.float6
             began = time.perf_counter()
             here = rungs[done : done + steps + 1]
             task = partial(anneal_block, path, betas, here, key)
-            state, log_weights = spread(task, state, log_weights, executor)
+            state, log_weights = spread(task, executor, state, log_weights)
             now = time.perf_counter()
             done += len(here) - 1
-            share = (len(here) - 1) * CHUNK_SECONDS / (now - began)
-            steps = int(np.clip(share, 1, 8 * steps))
+            steps = next_steps(len(here) - 1, now - began)
             if meter:
                 meter.show(done, now - start)
     finally:
@@ -178,25 +179,20 @@ def run(path, betas, rungs, state, key, executor, progress) -> NDArray[np.float6
     return log_weights
 
 
-def spread(task, state, log_weights, executor):
-    """Return what the task returns for blocks of particles, by many workers or here."""
-    if executor is None:
-        return task(state, log_weights, 0)
-    blocks = split(len(state), BLOCKS)
-    parts = executor.map(
-        task,
-        [state[block] for block in blocks],
-        [log_weights[block] for block in blocks],
-        [block.start for block in blocks],
-    )
-    return tuple(map(np.concatenate, zip(*parts, strict=True)))
-
-
 def anneal_block(path, betas, rungs, key, state, log_weights, particle):
     """Return state and log_weights after these rungs; for any thread or process."""
     state, log_weights = state.copy(), log_weights.copy()
     path.anneal(state, log_weights, betas, rungs, key=key, particle=particle)
     return state, log_weights
+
+
+def require_path(path: Path) -> None:
+    """Raise TypeError for a machine or a target, to which there are many paths."""
+    if not hasattr(path, "anneal"):
+        raise TypeError(
+            f"path is a {type(path).__name__}, which does not say where particles "
+            "begin; write MachinePath(machine), or EnergyPath(target, base, step_size)"
+        )
 
 
 def require_betas(betas: ArrayLike) -> NDArray[np.float64]:

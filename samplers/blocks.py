@@ -32,14 +32,25 @@ def advance(
     executor : None for all chains at once, in this thread
     """
     task = partial(advance_block, sampler, key, step, n, thin)
-    if executor is None:
-        return task(state, 0)
-    blocks = split(len(state), BLOCKS)
-    parts = executor.map(
-        task, [state[block] for block in blocks], [block.start for block in blocks]
-    )
-    states, draws = map(np.concatenate, zip(*parts, strict=True))
+    states, draws = spread(task, executor, state)
     return states, draws
+
+
+def spread(task, executor: Executor | None, *arrays: NDArray) -> tuple[NDArray, ...]:
+    """Return the arrays that a task makes of others, all of them (chain, ...).
+
+    task : arrays of some chains, the number of the first -> arrays of these chains
+    executor : None for all chains at once, in this thread
+    """
+    if executor is None:
+        return task(*arrays, 0)
+    blocks = split(len(arrays[0]), BLOCKS)
+    parts = executor.map(
+        task,
+        *([array[block] for block in blocks] for array in arrays),
+        [block.start for block in blocks],
+    )
+    return tuple(map(np.concatenate, zip(*parts, strict=True)))
 
 
 def advance_block(

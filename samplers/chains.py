@@ -254,8 +254,7 @@ class Chains:
             before, began = self.step, time.perf_counter()
             self._run_chunk(*self._plan(draws, steps), executor)
             now = time.perf_counter()
-            done = self.step - before
-            steps = int(np.clip(done * CHUNK_SECONDS / (now - began), 1, 8 * done))
+            steps = next_steps(self.step - before, now - began)
             if meter:
                 meter.show(self.step, now - start)
             if checkpoint is not None and now - saved > SAVE_SECONDS:
@@ -291,6 +290,11 @@ class Chains:
                 require_finite("the statistic", values, first, thin, self.key)
             self._kept[:, taken : taken + n] = values
         self._position = states, step, taken + n
+
+
+def next_steps(done: int, seconds: float) -> int:
+    """Return how many steps to take in the next chunk, after these in so long."""
+    return int(np.clip(done * CHUNK_SECONDS / seconds, 1, 8 * done))
 
 
 def require_count(name: str, number: int, least: int) -> int:

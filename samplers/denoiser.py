@@ -9,8 +9,20 @@ it finds:
 
 Compiled or plain Python, as the functions of samplers/target.py: params are arrays and
 NumPy's numbers, whose entry t can be the one of the time t, and x and out lie in memory
-coordinate by coordinate. A network that guesses the noise xi of x_t = sqrt(abar_t) x_0
-+ sqrt(1 - abar_t) xi writes (x - sqrt(1 - abar_t) xi) / sqrt(abar_t) to out.
+coordinate by coordinate. A network may guess something else of x_t = sqrt(abar_t) x_0 +
+sqrt(1 - abar_t) xi; its denoise then writes
+
+    (x - sqrt(1 - abar_t) xi) / sqrt(abar_t)        from the noise xi,
+    (x + (1 - abar_t) score) / sqrt(abar_t)         from grad log q(x_t),
+    sqrt(abar_t) x - sqrt(1 - abar_t) v             from v = sqrt(abar_t) xi -
+                                                             sqrt(1 - abar_t) x_0.
+
+All chains come as one x, unless an executor spreads them. A product of matrices adds in
+an order that depends on how many points there are: with such a denoiser the last bits
+of a chain depend on its company, as with a loop over points they do not.
+
+Source: T. Salimans and J. Ho, Progressive distillation for fast sampling of diffusion
+models, ICLR (2022), for v.
 """
 
 from collections.abc import Callable
@@ -72,8 +84,13 @@ class Denoiser:
         """Return the estimate of x_0 at x : (points, d) and t, of that shape.
 
         Raises ValueError if x has another shape or is not finite, if t is no time of
-        the schedule, or if denoise leaves numbers that are not finite.
+        the schedule or more than one, or if denoise leaves numbers that are not finite.
         """
+        if np.ndim(t):
+            raise ValueError(
+                f"t is {t!r}, and denoise(x, t, out, *params) is asked for all points "
+                "at one time; write a call for each t"
+            )
         x = require_points(x, self.dimension, self.dtype)
         if self.schedule:
             self.schedule.times(t)

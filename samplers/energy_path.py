@@ -15,12 +15,20 @@ law at beta' as it is, whatever their size: that decides about the variance only
 Where E is infinite a weight becomes zero for good; the particle goes on, so that the
 score should be finite there (zero will do). A base that is narrower than the law misses
 its tails, and the weights then have no variance: rather too broad than too narrow.
+Downwards it is the base whose tails are missed, by the last step. From a Gaussian of
+variance s^2 to a base of s_0^2, the weights of that step have a variance only if
+
+    beta_1 < s^2 / (s_0^2 - s^2),
+
+so that 1 / variance is at beta_1 less than twice that of the base. For a broad base let
+the betas lie close to each other near zero, as np.linspace(0, 1, K + 1)**3 does.
 
 Source: R. M. Neal, Statistics and Computing 11 (2001), 125.
 """
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +38,10 @@ from samplers.annealing import WEIGHT, failure
 from samplers.chains import require_count
 from samplers.kernel import kernel
 from samplers.langevin import FAILURES, STATE, move
-from samplers.layers import first_not_finite
 from samplers.mala import Point, accept, first_nan, log_acceptance
 from samplers.noise import draw_normals, draw_uniforms, pieces
 from samplers.philox import ACCEPT, PROPOSAL, START
-from samplers.points import require_points
+from samplers.points import first_not_finite, require_points
 from samplers.target import Target
 
 
@@ -51,31 +58,83 @@ def spread_out(noise, mean, factor, x):
                 row[c] += a * xi[c]
 
 
+class Ends(NamedTuple):
+    """Where some particles are, and what both ends of the path say of these places.
+
+    x : (d, particles)
+    scores : (2, d, particles), -grad E_0 and -grad E
+    energies : (2, particles), E_0 and E
+    """
+
+    x: NDArray
+    scores: NDArray
+    energies: NDArray
+
+
 @kernel
-def weigh(base, law, difference, log_weights):
+def weigh(ends, difference, log_weights):
     """Add -difference (E - E_0) to log_weights : (particles,).
 
-    base, law : Points of E_0 and E, of the same x
+    ends : Ends
     difference : of the next beta and the one before, float64
 
     Returns the first particle whose weight is nan or infinite, or -1.
     """
+    base, law = ends.energies[0], ends.energies[1]
     for c in range(log_weights.size):
-        away = np.float64(law.energy[c]) - np.float64(base.energy[c])
+        away = np.float64(law[c]) - np.float64(base[c])
         log_weights[c] -= difference * away
         if not log_weights[c] < np.inf:
             return c
     return -1
 
 
-def blend(base: Point, law: Point, beta: np.floating) -> Point:
-    """Return the Point of E_beta, for beta between 0 and 1, of the same x."""
-    rest = 1 - beta
-    # What is not finite is met by the step from here, or where it ends.
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        score = rest * base.score + beta * law.score
-        energy = rest * base.energy + beta * law.energy
-    return Point(base.x, score, energy)
+@kernel
+def blend(ends, beta):
+    """Return the Point of E_beta, for beta between 0 and 1, from Ends."""
+    rest = ends.x.dtype.type(1) - beta
+    at = Point(ends.x, np.empty_like(ends.x), np.empty_like(ends.energies[0]))
+    for j in range(len(at.x)):
+        score, base, law = at.score[j], ends.scores[0, j], ends.scores[1, j]
+        for c in range(score.size):
+            score[c] = rest * base[c] + beta * law[c]
+    energy, base, law = at.energy, ends.energies[0], ends.energies[1]
+    for c in range(energy.size):
+        energy[c] = rest * base[c] + beta * law[c]
+    return at
+
+
+@kernel
+def propose(ends, beta, step_size, noise, m):
+    """Return where noise[:, m] leads : (d, particles), and what `move` counts there.
+
+    noise : (d, moves, particles), normals; the others: as for `decide`
+    """
+    at = blend(ends, beta)
+    y, eta = at.x.copy(), np.full_like(at.energy, step_size)
+    spread = np.full_like(at.energy, np.sqrt(2 * np.float64(step_size)))
+    return y, move(y, at.score, noise, m, eta, spread)
+
+
+@kernel
+def decide(here, there, beta, step_size, u):
+    """Go from here to there with the probability min(1, a) at E_beta.
+
+    here, there : Ends, of x and y; here is changed in place
+    beta, step_size : of the dtype of x
+    u : (particles,), uniforms in [0, 1), float64
+
+    Returns 0, 0; or ENERGY or SCORE, if it is nan, and of which particle.
+    """
+    at, to = blend(here, beta), blend(there, beta)
+    eta, log_a = np.full_like(at.energy, step_size), np.empty(u.size)
+    if log_acceptance(at, to, eta, np.ones_like(eta), log_a):
+        return first_nan(at, to, log_a)
+    for k in range(2):
+        old = Point(here.x, here.scores[k], here.energies[k])
+        new = Point(there.x, there.scores[k], there.energies[k])
+        accept(old, new, log_a, u)
+    return 0, 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +158,7 @@ class EnergyPath:
     >>> weights.log_partition, weights.standard_error, target.log_partition
     (1.68, 0.01, 1.68)
 
-    Raises ValueError or TypeError if they do not fit.
+    Raises ValueError if they do not fit.
     """
 
     target: Target
@@ -176,68 +235,57 @@ class EnergyPath:
         particle: int,
     ) -> None:
         """Go from one rung to the next, as samplers.annealing.Path says."""
-        betas, sizes = betas.astype(state.dtype), self._sizes(len(betas))
-        d, moves = self.target.dimension, self.moves
-        particles, _ = pieces(len(state), moves, d)
+        d, moves, dtype = self.target.dimension, self.moves, state.dtype
+        betas, sizes = betas.astype(dtype), self._sizes(len(betas))
+        particles, _ = pieces(len(state), 1, d * moves)
         for first in range(0, len(state), particles):
             here, chain = slice(first, first + particles), particle + first
-            base, law = self.evaluate(np.ascontiguousarray(state[here].T))
+            ends = self.evaluate(np.ascontiguousarray(state[here].T))
             for old, new in pairwise(rungs.tolist()):
                 difference = float(betas[new]) - float(betas[old])
-                lost = weigh(base, law, difference, log_weights[here])
+                lost = weigh(ends, difference, log_weights[here])
                 if lost >= 0:
                     raise failure(WEIGHT, betas[new], chain + lost, new, key)
                 if not 0 < betas[new] < 1:
                     continue
-                shape, step = (d, moves, base.energy.size), new * moves
-                address = {"chain": chain, "step": step}
-                noise = draw_normals(
-                    key, PROPOSAL, shape=shape, dtype=state.dtype, **address
-                )
+                shape = d, moves, ends.x.shape[1]
+                address = {"chain": chain, "step": new * moves}
+                noise = draw_normals(key, PROPOSAL, shape=shape, dtype=dtype, **address)
                 [u] = draw_uniforms(key, ACCEPT, shape=(1, *shape[1:]), **address)
-                failed, where = self.transition(
-                    base, law, betas[new], sizes[new], noise, u
-                )
+                failed, where = self.transition(ends, betas[new], sizes[new], noise, u)
                 if failed:
-                    what = str(FAILURES[failed])
+                    what = FAILURES[failed]
                     raise failure(what, betas[new], chain + where, new, key)
-            state[here] = law.x.T
+            state[here] = ends.x.T
 
-    def evaluate(self, x: NDArray) -> tuple[Point, Point]:
-        """Return the Points of x : (d, particles) for the base and for the target."""
-        points = []
-        for target in (self.base, self.target):
-            point = Point(x, np.empty_like(x), np.empty_like(x[0]))
-            target.score(x.T, point.score.T, *target.params)
-            target.energy(x.T, point.energy, *target.params)  # type: ignore[misc]
-            points.append(point)
-        return points[0], points[1]
+    def evaluate(self, x: NDArray) -> Ends:
+        """Return the Ends of x : (d, particles); nothing is compiled anew for a law."""
+        energies = np.empty((2, x.shape[1]), x.dtype)
+        ends = Ends(x, np.empty((2, *x.shape), x.dtype), energies)
+        for k, law in enumerate((self.base, self.target)):
+            law.score(x.T, ends.scores[k].T, *law.params)
+            law.energy(x.T, ends.energies[k], *law.params)  # type: ignore[misc]
+        return ends
 
-    def transition(self, base, law, beta, step_size, noise, u) -> tuple[int, int]:
+    def transition(self, ends, beta, step_size, noise, u) -> tuple[int, int]:
         """Take steps of MALA at one beta, with given noise.
 
         Parameters
         ----------
-        base, law : Points of the same x : (d, particles), changed in place
+        ends : Ends of x, changed in place
         beta, step_size : of the dtype of x
         noise : (d, moves, particles), normals
         u : (moves, particles), uniforms in [0, 1), float64
 
         Returns 0, 0; or what is not finite, STATE, ENERGY or SCORE, of which particle.
         """
-        eta = np.full_like(base.energy, step_size)
-        spread, log_a = np.sqrt(2 * eta), np.empty(eta.size)
         for m in range(noise.shape[1]):
-            at = blend(base, law, beta)
-            y = at.x.copy()
-            if move(y, at.score, noise, m, eta, spread):
+            y, infinite = propose(ends, beta, step_size, noise, m)
+            if infinite:
                 return STATE, first_not_finite(y.T)
-            base_to, law_to = self.evaluate(y)
-            to = blend(base_to, law_to, beta)
-            if log_acceptance(at, to, eta, np.ones_like(eta), log_a):
-                return first_nan(at, to, log_a)
-            accept(base, base_to, log_a, u[m])
-            accept(law, law_to, log_a, u[m])
+            failed, where = decide(ends, self.evaluate(y), beta, step_size, u[m])
+            if failed:
+                return failed, where
         return 0, 0
 
     def _sizes(self, number: int) -> NDArray:

@@ -32,13 +32,13 @@ from samplers.layers import (
     addresses_of,
     draw_layer,
     fill_noise,
-    first_not_finite,
     in_fours,
     make_layer,
 )
 from samplers.machine import Machine
 from samplers.per_chain import per_chain, require_positive
 from samplers.philox import HIDDEN, START, VISIBLE
+from samplers.points import first_not_finite
 
 BLOCK = 128  # chains that take their steps together, while their arrays are in cache
 HIDDEN_UNIT = "the pre-activation of a hidden unit"

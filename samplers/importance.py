@@ -49,6 +49,8 @@ class Weights:
     >>> weights = Weights(x**2 / 8 - x**2 / 2, log_base=np.log(np.sqrt(2 * np.pi) * 2))
     >>> weights.log_partition, weights.standard_error, float(np.log(2 * np.pi) / 2)
     (0.914, 0.007, 0.919)
+    >>> weights
+    Weights(log Z = 0.914 +- 0.007 nats, by 6626 effective of 10000)
 
     Warns (FewWeightsWarning) if the effective sample size is below 10. Raises
     ValueError unless the logarithms are a row of numbers, none of them nan or +inf.
@@ -72,6 +74,13 @@ class Weights:
             )
         object.__setattr__(self, "log_weights", log_weights)
         self._warn_of_few()
+
+    def __repr__(self) -> str:
+        return (
+            f"Weights(log Z = {self.log_partition:.4f} +- {self.standard_error:.2g} "
+            f"nats, by {self.effective_sample_size:.4g} effective of "
+            f"{self.log_weights.size})"
+        )
 
     @property
     def log_partition(self) -> float:

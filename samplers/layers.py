@@ -200,16 +200,6 @@ def draw_layer(states, weights, table, bias, sigma, beta, noise, t, out):
 
 
 @kernel
-def first_not_finite(rows):
-    """Return the first row with a number that is not finite, or -1."""
-    for c in range(len(rows)):
-        for j in range(rows.shape[1]):
-            if not np.isfinite(rows[c, j]):
-                return c
-    return -1
-
-
-@kernel
 def addresses_of(chain, noise):
     """Return chain and block of each block of Philox in rows of noise.
 

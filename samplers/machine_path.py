@@ -47,11 +47,11 @@ from samplers.layers import (
     draw_gaussian,
     draw_layer,
     fill_noise,
-    first_not_finite,
     in_fours,
 )
 from samplers.machine import Machine
 from samplers.philox import HIDDEN, START, VISIBLE
+from samplers.points import first_not_finite
 
 WHAT = "", HIDDEN_UNIT, VISIBLE_UNIT, WEIGHT
 HALF, ONE = map(np.float32, (0.5, 1))  # which leave the dtype to the other operand
@@ -164,8 +164,9 @@ class MachinePath:
         inside of (0, 1), or for Gaussian units the means: a base that is closer to the
         machine needs fewer temperatures
 
-    It holds the machine as it is now; make another one after a change of its arrays. A
-    run rounds its betas to the dtype of the machine.
+    It holds the machine as it is now; make another one after a change of its arrays,
+    such as a step of learning. A run rounds its betas to the dtype of the machine. In
+    float32 log w is off by some 1e-4 or less, for 784 x 500 units and 10,000 betas.
 
     >>> machine = Machine(np.zeros((3, 2)), np.full(3, 0.5), np.zeros(2))
     >>> path = MachinePath(machine, bias=np.full(3, 0.5))
@@ -179,6 +180,7 @@ class MachinePath:
     bias: NDArray | None = None
     layers: tuple[Layer, Layer] = field(init=False, repr=False)
     base: tuple[NDArray, NDArray, float] = field(init=False, repr=False)
+    log_base: float = field(init=False, repr=False)
 
     def __post_init__(self):
         a = self.machine.a
@@ -194,16 +196,7 @@ class MachinePath:
         object.__setattr__(self, "bias", bias)
         object.__setattr__(self, "layers", layers_of(self.machine))
         object.__setattr__(self, "base", base_of(self.machine, bias))
-
-    @property
-    def log_base(self) -> float:
-        """Return log Z_0, in nats."""
-        bias, sigma = self.bias, self.machine.sigma
-        if sigma is None:
-            visible = np.logaddexp(0, np.asarray(bias, np.float64))
-        else:
-            visible = np.log(np.sqrt(2 * np.pi) * sigma.astype(np.float64))
-        return float(np.sum(visible) + len(self.machine.b) * np.log(2))
+        object.__setattr__(self, "log_base", log_base(self.machine, bias))
 
     def start(self, key: np.uint64, particles: int) -> NDArray:
         """Return states of the base, (particle, M): independent units."""
@@ -276,6 +269,15 @@ class MachinePath:
         if draw_visible(h.units, from_h, a, sigma, bias, after, *x):
             return 2, first_not_finite(x.t)
         return 0, 0
+
+
+def log_base(machine: Machine, bias: NDArray) -> float:
+    """Return log Z_0, in nats."""
+    if machine.sigma is None:
+        visible = np.logaddexp(0, bias.astype(np.float64))
+    else:
+        visible = np.log(np.sqrt(2 * np.pi) * machine.sigma.astype(np.float64))
+    return float(np.sum(visible) + len(machine.b) * np.log(2))
 
 
 def base_of(machine: Machine, bias: NDArray) -> tuple[NDArray, NDArray, float]:

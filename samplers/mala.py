@@ -36,11 +36,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from samplers.elementary import exp
 from samplers.kernel import kernel
-from samplers.langevin import ENERGY, SCORE, STATE, Langevin, keep, move
-from samplers.layers import first_not_finite
+from samplers.langevin import ENERGY, SCORE, STATE, Langevin, move
 from samplers.noise import draw_uniforms
 from samplers.philox import ACCEPT
-from samplers.points import as_called
+from samplers.points import as_called, first_not_finite, keep
 
 
 class Point(NamedTuple):
@@ -178,7 +177,7 @@ class MALA(Langevin):
     A proposal of infinite energy, where p is zero, is not taken. One whose energy or
     score is nan stops the chains by DivergenceError, and so does one that overflows.
 
-    Raises ValueError if step_size or temperature do not fit, or without an energy.
+    Raises ValueError or TypeError as Langevin does, and ValueError without an energy.
     """
 
     def __post_init__(self):

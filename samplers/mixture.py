@@ -31,14 +31,12 @@ def log_terms(x, log_peaks, means, precisions, terms, top):
     """
     half = x.dtype.type(0.5)
     for k in range(len(means)):
-        row, stiffness = terms[k], half * precisions[k]
-        for i in range(len(x)):
-            row[i] = log_peaks[k]
+        row, peak, stiffness = terms[k], log_peaks[k], half * precisions[k]
         for j in range(x.shape[1]):
             column, m = x[:, j], means[k, j]
             for i in range(len(x)):
                 away = column[i] - m
-                row[i] -= stiffness * away * away
+                row[i] = (row[i] if j else peak) - stiffness * away * away
         for i in range(len(x)):
             top[i] = row[i] if k == 0 or row[i] > top[i] else top[i]
 

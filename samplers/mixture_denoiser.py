@@ -92,13 +92,11 @@ def mixture_denoiser(
     """
     d = mixture_target(weights, means, sds).dimension  # which says if they do not fit
     w, m, s = (np.array(each, np.float64) for each in (weights, means, sds))
-    abar, gone = (
-        schedule.abar[:, np.newaxis],
-        complement(schedule.log_abar)[:, np.newaxis],
-    )
-    v = abar * s**2 + gone
+    log_abar = schedule.log_abar[:, np.newaxis]
+    gone = complement(log_abar)
+    v = np.exp(log_abar) * s**2 + gone
     log_peaks = np.log(w / w.sum()) - d / 2 * np.log(2 * np.pi * v)
-    slopes = schedule.signal[:, np.newaxis] * s**2 / v
+    slopes = np.exp(log_abar / 2) * s**2 / v
     numbers = {"means": m, "signal": schedule.signal, "log_peaks": log_peaks}
     numbers |= {"precisions": 1 / v, "shares": gone / v, "slopes": slopes}
     params = in_dtype(dtype, **numbers)

@@ -1,7 +1,8 @@
 """Points, rows of d finite numbers, and functions of many points at once.
 
-Such a function writes what it finds, f(x, out, *params), and is compiled or not; what
-is asked of points, functions and their params stands here.
+Such a function writes what it finds, f(x, out, *params), and is compiled or not. Here
+stands what is asked of points, functions and their params, and what the loops of all
+samplers of points do.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 from numpy.typing import DTypeLike, NDArray
+
+from samplers.kernel import kernel
 
 
 def require_dimension(dimension: int) -> int:
@@ -113,6 +116,24 @@ def require_scale(name: str, number: float, dtype: DTypeLike) -> np.floating:
             "overflow: choose other units"
         )
     return dtype.type(number)
+
+
+@kernel
+def keep(x, draws, n):
+    """Write x : (d, chains) to draws : (chains, draws, d), as draw n."""
+    for c in range(x.shape[1]):
+        for j in range(len(x)):
+            draws[c, n, j] = x[j, c]
+
+
+@kernel
+def first_not_finite(rows):
+    """Return the first row with a number that is not finite, or -1."""
+    for c in range(len(rows)):
+        for j in range(rows.shape[1]):
+            if not np.isfinite(rows[c, j]):
+                return c
+    return -1
 
 
 def as_called(loop: Callable, *functions: Callable) -> Callable:

@@ -14,6 +14,10 @@ from q(x_s | x_t, x_0) with the guess for x_0; eta = 0 adds no noise, so that x_
 function of x_T. The last step, to s = 0, has a = 1 and b = c = 0.
 
 For x0hat = E[x_0 | x_t] the chain comes to the law of the data as its steps get small.
+For eta = 0 its steps can then be undone, since the derivative of a x0hat + b x_t by x_t
+is positive definite (to s = 0, unless the data lie in a hyperplane): given x_s, x_t is
+the root of an equation, which tests/lecture/test_reverse_diffusion.py solves from x_0
+up to x_T.
 
 Sources: J. Ho, A. Jain and P. Abbeel, Denoising diffusion probabilistic models, NeurIPS
 (2020), for eta = 1; J. Song, C. Meng and S. Ermon, Denoising diffusion implicit models,
@@ -30,11 +34,9 @@ from samplers.denoiser import Denoiser
 from samplers.errors import DivergenceError
 from samplers.forward import require_end
 from samplers.kernel import kernel
-from samplers.langevin import keep
-from samplers.layers import first_not_finite
 from samplers.noise import NUMBERS, draw_normals
 from samplers.philox import REVERSE, START
-from samplers.points import as_called, require_points
+from samplers.points import as_called, first_not_finite, keep, require_points
 from samplers.schedules import Schedule, complement
 
 FAILURES = ("", "the state", "the estimate of the denoiser")
@@ -147,10 +149,10 @@ class Reverse:
 
     def __post_init__(self):
         self.denoiser.require_schedule(self.schedule)
-        if not 0 <= self.eta <= 1:
+        if np.ndim(self.eta) or not 0 <= self.eta <= 1:
             raise ValueError(
-                f"eta is {self.eta!r}; it is from 0, without noise, to 1, ancestral: "
-                "with more, the noise alone would exceed the variance of x_s"
+                f"eta is {self.eta!r}; it is a number from 0, without noise, to 1, "
+                "ancestral; beyond, new noise can exceed the variance of q(x_s | x_0)"
             )
         T = self.schedule.steps
         all_times = range(T, -1, -1) if self.times is None else self.times
@@ -168,7 +170,7 @@ class Reverse:
         """Return states drawn from N(0, I), (chain, d)."""
         shape, dtype = (self.denoiser.dimension, 1, chains), self.denoiser.dtype
         noise = draw_normals(key, START, chain=0, step=0, shape=shape, dtype=dtype)
-        return self.check(noise[:, 0].T)
+        return noise[:, 0].T
 
     def check(self, state: NDArray) -> NDArray:
         """Return given states, (chain, d), in the dtype and order of `advance`.

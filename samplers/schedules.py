@@ -20,7 +20,7 @@ and schedules that leave more than 1e-3 of it, at x_0^2 = 1, are refused.
 Sources: J. Ho, A. Jain and P. Abbeel, Denoising diffusion probabilistic models, NeurIPS
 (2020); A. Nichol and P. Dhariwal, Improved denoising diffusion probabilistic models,
 ICML (2021); D. P. Kingma, T. Salimans, B. Poole and J. Ho, Variational diffusion
-models, NeurIPS (2021).
+models, NeurIPS (2021); A. Jabri, D. Fleet and T. Chen, arXiv:2212.11972 (2022).
 """
 
 from collections.abc import Callable
@@ -220,7 +220,7 @@ def from_log_snr(
     """Return the schedule of a log SNR that falls: abar = 1 / (1 + exp(-log SNR)).
 
     log_snr : (T,), at t = 1, ..., T; or a function of t / T : (T,), in (0, 1]
-    steps : T, for a function
+    steps : T, for a function; an array has its own
     allow : see from_betas
 
     >>> schedule = from_log_snr(lambda u: 5 - 15 * u, 100)
@@ -231,15 +231,15 @@ def from_log_snr(
     terminal divergence is too large.
     """
     if callable(log_snr):
-        T = require_steps(0 if steps is None else steps, 1)
-        log_snr = log_snr(np.arange(1, T + 1) / T)
+        steps = require_steps(0 if steps is None else steps, 1)
+        log_snr = log_snr(np.arange(1, steps + 1) / steps)
     values = np.array(log_snr, np.float64)
-    finite = values.ndim == 1 and np.isfinite(values).all()
-    if not finite or not np.all(np.diff(values) < 0):
+    fits = values.ndim == 1 and steps in (None, values.size)
+    if not fits or not np.all(np.isfinite(values)) or not np.all(np.diff(values) < 0):
         raise ValueError(
-            f"log_snr, of shape {values.shape}, is (T,), finite, and falls from each "
-            "time to the next, because noise is only added; write it for t = 1, ..., "
-            "T, as it is infinite at t = 0"
+            f"log_snr, of shape {values.shape}, is ({steps or 'T'},), finite, and "
+            "falls from each time to the next, because noise is only added; write it "
+            "for t = 1, ..., T, as it is infinite at t = 0"
         )
     log_abar = np.append(0, -np.logaddexp(0, -values))
     return accepted(Schedule(log_abar), allow, "a log SNR that falls to -6.3 or below")
@@ -289,11 +289,12 @@ def cosine(steps: int, *, offset: float = 0.008) -> Schedule:
 def sigmoid(
     steps: int, *, first: float = 10.0, last: float = -10.0, allow: float = LIMIT
 ) -> Schedule:
-    """Return a log SNR in equal steps, so that abar_t is a sigmoid of t.
+    """Return a log SNR in equal steps: abar_t is the sigmoid of a line in t.
 
     first, last : the log SNR at t = 1 and t = T; allow : see from_betas
 
-    Each step loses the same factor of SNR (Kingma et al. 2021, appendix H). Raises
-    ValueError if it rises, or for too large a terminal divergence.
+    Kingma et al. (2021) learn a curve for that line. The schedule that Jabri et al.
+    (2022) call sigmoid is another: a part of it, stretched to run from 1 to 0. Raises
+    ValueError if the log SNR rises, or for too large a terminal divergence.
     """
     return from_log_snr(np.linspace(first, last, require_steps(steps, 2)), allow=allow)

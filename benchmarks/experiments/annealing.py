@@ -207,13 +207,13 @@ def machine_metrics(found: Found) -> list[Metric]:
             source="bounds in the mean, for every number of temperatures",
         ),
         Metric(
-            "variance of log w times temperatures: that of 1000 over that of 2000",
+            "-log(effective share) times temperatures: that of 1000 over that of 2000",
             variance_constant(rows[-2]) / variance_constant(rows[-1]),
             at_least=0.7,
             at_most=1.4,
             tolerance=1e-6,
             reference=1.0,
-            source="it falls as 1 / K",
+            source="the variance of log w falls as 1 / K",
         ),
         worst(
             f"forward and reverse together, above {FEW} temperatures",

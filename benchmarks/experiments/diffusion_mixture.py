@@ -117,8 +117,8 @@ def forward_metrics(states: Strips, rng: np.random.Generator) -> list[Metric]:
             "denoiser: largest error",
             denoiser_error(rng),
             "units of x",
-            at_most=1e-9,
-            tolerance=1e-9,
+            at_most=1e-12,
+            tolerance=1e-12,
             reference=0.0,
             source="Tweedie's formula, the score by automatic differentiation",
         ),
@@ -214,6 +214,7 @@ def order_metrics(gaussian: Mapping, errors, chains: int) -> list[Metric]:
             at_most=1e-12,
             tolerance=1e-12,
             reference=0.0,
+            source="geometry of signal and noise",
         ),
         Metric(
             "one Gaussian, DDIM: the chain against the recursion, relative",
@@ -221,6 +222,7 @@ def order_metrics(gaussian: Mapping, errors, chains: int) -> list[Metric]:
             at_most=1e-11,
             tolerance=1e-11,
             reference=0.0,
+            source="the exact recursion",
         ),
         Metric(
             "one Gaussian, ancestral: largest absolute z of the sampled sd",
@@ -237,6 +239,7 @@ def order_metrics(gaussian: Mapping, errors, chains: int) -> list[Metric]:
             at_most=0.005,
             tolerance=1e-6,
             reference=0.0,
+            source="the flow's differential equation, solved to 1e-9",
         ),
         Metric(
             f"DDIM from the probability flow: slope, 100 to {LAST} steps",

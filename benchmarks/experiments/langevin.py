@@ -270,11 +270,12 @@ def picture(series) -> Picture:
     right.set_title("How often MALA accepts")
     figure.suptitle(f"Langevin dynamics in a double well ({seeds} seeds)")
     caption = (
-        f"The record, mean of {seeds} seeds with its error. Left: by how much <x^2> is "
-        "off, against the step size; the line is exact, from the stationary law of an "
-        "unadjusted step, dashed its first order; MALA (squares) has no bias, and lies "
-        "where its noise is. Middle: the share of unadjusted chains right of the "
-        "barrier, all of which start left of it, on exact lines; dashed, by Kramers' "
-        "rate. Right: acceptance, on the exact line."
+        f"The record of {seeds} seeds. Left: by how much <x^2> is off, in their mean "
+        "with its error, against the step size; the line is exact, from the stationary "
+        "law of an unadjusted step, dashed its first order; MALA (squares) has no bias "
+        "and lies where its noise is. Middle: for each seed, the share of unadjusted "
+        "chains right of the barrier, all of which start left of it, on exact lines; "
+        "dashed, by Kramers' rate. Right: acceptance, in the mean of the seeds, on the "
+        "exact line."
     )
     return Picture("record", figure, caption)

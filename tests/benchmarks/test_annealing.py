@@ -133,7 +133,10 @@ def missed(metrics):
 
 
 def test_wrong_weights_are_seen():
-    """Detects weights that are too large by 0.5 nats, in one direction or in both."""
+    """Detects weights that are too large by 0.5 nats, in one direction or in both.
+
+    And directions that are exchanged, and a variance that does not fall with K.
+    """
     right = {
         K: replace(normal_estimates(4000, np.sqrt(200 / K), K), K=K)
         for K in (10, 300, 1000, 2000)
@@ -156,6 +159,14 @@ def test_wrong_weights_are_seen():
         K: replace(found, reverse=found.reverse + 0.5) for K, found in shifted.items()
     }
     assert len(names(both)) > 5
+    exchanged = {
+        K: replace(found, forward=found.reverse, reverse=found.forward)
+        for K, found in right.items()
+    }
+    for words in ("forward, up to", "reverse, up to", "mean of the runs"):
+        assert any(name.startswith(words) for name in names(exchanged))
+    still = {K: replace(normal_estimates(4000, 0.4, K), K=K) for K in right}
+    assert any(name.startswith("-log(effective share)") for name in names(still))
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +178,11 @@ def test_continuous_laws_meet_their_log_Z(laws):
     """Detects an error of half a nat, or less."""
     assert missed(annealing.law_metrics(laws)) == []
     assert list(laws) == list(LAWS)
+    wrong = {
+        name: [replace(w, log_weights=w.log_weights + 0.5) for w in pair]
+        for name, pair in laws.items()
+    }
+    assert len(missed(annealing.law_metrics(wrong))) == len(LAWS)
     for name, pairs in laws.items():
         for weights in pairs:
             error, standard_error = errors_of(weights, name)

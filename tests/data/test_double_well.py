@@ -1,5 +1,6 @@
 """The double well in one dimension: its density, and draws that are exact."""
 
+import pickle
 from functools import cache
 
 import numpy as np
@@ -126,6 +127,15 @@ def test_draws_are_quantiles_of_uniform_numbers():
     v = np.random.default_rng(5).random(10_000)
     np.testing.assert_allclose(few.density.law.cdf(many.X[:, 0]), v, rtol=0, atol=1e-13)
     assert not np.array_equal(few.X, make_double_well(10, rng=6).X)
+
+
+def test_a_sample_can_be_sent_to_another_process():
+    sample = make_double_well(10, rng=7, barrier=3.0)
+    copy = pickle.loads(pickle.dumps(sample))
+    assert np.array_equal(copy.X, sample.X)
+    assert np.array_equal(copy.density.sample(10, rng=7).X, sample.X)
+    log_p = sample.density.log_density(X)
+    assert np.array_equal(copy.density.log_density(X), log_p)
 
 
 def test_draws_round_to_the_dtype():

@@ -43,14 +43,15 @@ def check_transition(energy_path):
         a = np.minimum(np.exp(log_a), 1)
         for factor, expected in ((1 - 1e-12, y), (1 + 1e-12, np.where(a < 1, x, y))):
             u = np.minimum(a * factor, 1 - 2.0**-53)[np.newaxis]
-            base, law = path.evaluate(x[np.newaxis].copy())
+            ends = path.evaluate(x[np.newaxis].copy())
             noise = xi.reshape(1, 1, 50)
-            assert path.transition(base, law, beta, eta, noise, u) == (0, 0)
-            np.testing.assert_allclose(law.x[0], expected, rtol=1e-12, atol=1e-12)
-            for point, weight in ((base, 0), (law, 1)):
-                E, slope = plain_energy(expected, weight)
-                np.testing.assert_allclose(point.energy, E, rtol=1e-9, atol=1e-11)
-                np.testing.assert_allclose(-point.score[0], slope, rtol=1e-9, atol=1e-9)
+            assert path.transition(ends, beta, eta, noise, u) == (0, 0)
+            np.testing.assert_allclose(ends.x[0], expected, rtol=1e-12, atol=1e-12)
+            for k in range(2):
+                E, slope = plain_energy(expected, k)
+                np.testing.assert_allclose(ends.energies[k], E, rtol=1e-9, atol=1e-11)
+                found = -ends.scores[k, 0]
+                np.testing.assert_allclose(found, slope, rtol=1e-9, atol=1e-9)
 
 
 def plain_energy_run(x, betas, rungs, eta, particle, moves=2):

@@ -6,7 +6,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
-from samplers import annealing
+from samplers import annealing, chains
 from samplers.annealing import annealed_importance, reverse_annealed_importance
 from samplers.errors import DivergenceError
 from samplers.importance import FewWeightsWarning
@@ -49,7 +49,7 @@ def test_chunks_and_workers_change_nothing(monkeypatch):
     with ThreadPoolExecutor(3) as executor:
         shared = annealed_importance(path, BETAS, 30, rng=0, executor=executor)
     assert np.array_equal(shared.log_weights, whole)
-    monkeypatch.setattr(annealing, "CHUNK_SECONDS", 0.0)
+    monkeypatch.setattr(chains, "CHUNK_SECONDS", 0.0)
     ledger = Ledger()
     annealed_importance(ledger, BETAS, 30, rng=0)
     assert len(ledger.seen) == 39
@@ -161,6 +161,13 @@ def test_other_refusals():
             annealed_importance(Ledger(), BETAS, particles, rng=0)
     with pytest.raises(TypeError, match="rng is None"):
         annealed_importance(Ledger(), BETAS, 10, rng=None)
-    path = MachinePath(make_machine(3, 2))
+    machine = make_machine(3, 2)
+    path = MachinePath(machine)
+    for call, third in (
+        (annealed_importance, 10),
+        (reverse_annealed_importance, np.zeros((9, 3))),
+    ):
+        with pytest.raises(TypeError, match=r"path is a Machine.* MachinePath\(mach"):
+            call(machine, BETAS, third, rng=0)
     with pytest.raises(ValueError, match=r"shape \(0, 3\)"):
         reverse_annealed_importance(path, BETAS, np.zeros((0, 3)), rng=0)

@@ -6,10 +6,12 @@ import pytest
 from samplers import mixture_denoiser as module
 from samplers.denoiser import Denoiser
 from samplers.fingerprint import differences, fingerprint
+from samplers.mixture import mixture_target
 from samplers.mixture_denoiser import mixture_denoiser
 from samplers.schedules import cosine, from_log_snr
 from tests.samplers import diffusion_checks
-from tests.samplers.diffusion_checks import LONG, MIXTURE, SHORT, close, guess, twin
+from tests.samplers.diffusion_checks import MIXTURE, guess, twin
+from tests.samplers.schedule_checks import LONG, SHORT, close
 
 
 @pytest.mark.exact
@@ -47,6 +49,40 @@ def test_one_component_is_linear():
         snr = schedule.snr[t]
         expected = (mean / s**2 + snr * x / schedule.signal[t]) / (1 / s**2 + snr)
         close(denoiser.estimate_at(x, t), expected)
+
+
+def from_noise(x, t, out, schedule, weights, means, sds):
+    """A denoiser whose guess is E[xi | x_t]."""
+    xi = x - schedule.signal[t] * twin(x, t, schedule, weights, means, sds)
+    xi /= schedule.noise[t]
+    out[:] = (x - schedule.noise[t] * xi) / schedule.signal[t]
+
+
+def from_score(x, t, out, schedule, weights, means, sds):
+    """A denoiser whose guess is grad log q(x_t)."""
+    sds = np.hypot(schedule.signal[t] * np.array(sds), schedule.noise[t])
+    target = mixture_target(weights, schedule.signal[t] * np.array(means), sds)
+    score = target.score_at(x)
+    out[:] = (x + schedule.noise[t] ** 2 * score) / schedule.signal[t]
+
+
+def from_v(x, t, out, schedule, weights, means, sds):
+    """A denoiser whose guess is E[v | x_t]."""
+    x_0 = twin(x, t, schedule, weights, means, sds)
+    xi = (x - schedule.signal[t] * x_0) / schedule.noise[t]
+    v = schedule.signal[t] * xi - schedule.noise[t] * x_0
+    out[:] = schedule.signal[t] * x - schedule.noise[t] * v
+
+
+@pytest.mark.exact
+@pytest.mark.parametrize("denoise", [from_noise, from_score, from_v])
+def test_other_guesses_are_guesses_of_the_data(denoise):
+    """At every t, as the file has it; from the score, Tweedie's formula."""
+    schedule = SHORT["linear"]
+    denoiser = Denoiser(denoise, 2, (schedule, *MIXTURE), schedule=schedule)
+    for t in range(1, schedule.steps + 1):
+        x = diffusion_checks.places(schedule, t)
+        close(denoiser.estimate_at(x, t), twin(x, t, schedule, *MIXTURE), 1e-10)
 
 
 @pytest.mark.exact
@@ -100,6 +136,11 @@ def idle(x, t, out):
             lambda: Denoiser(guess, 2).estimate_at(np.full((1, 2), np.nan), 1),
             ValueError,
             "nan or infinity in float64",
+        ),
+        (
+            lambda: Denoiser(guess, 1).estimate_at([[4.0], [5.0]], [1, 2]),
+            ValueError,
+            r"t is \[1, 2\], .* at one time",
         ),
         (
             lambda: mixture_denoiser(*MIXTURE, cosine(9)).estimate_at([[0, 0]], 10),

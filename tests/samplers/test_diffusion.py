@@ -10,7 +10,8 @@ from samplers.chains import Chains
 from samplers.forward import Forward
 from samplers.mixture_denoiser import mixture_denoiser
 from samplers.reverse import Reverse
-from tests.samplers.diffusion_checks import MIXTURE, SHORT
+from tests.samplers.diffusion_checks import MIXTURE
+from tests.samplers.schedule_checks import SHORT
 
 
 def samplers():

@@ -113,6 +113,26 @@ def test_between_gaussians_both_ways(dtype):
         assert abs(run.log_partition - target.log_partition) < 0.05
 
 
+def test_downwards_a_broad_base_needs_betas_close_to_zero():
+    """Variance 1 to 100, so beta_1 < 1 / 99; of equal steps 20 are too few, 200 do.
+
+    4000 particles, of which one in ten counts, or more than four.
+    """
+    target, base = (gaussian_target([0.0], [[v]]) for v in (1.0, 100.0))
+    x, shares = np.random.default_rng(0).standard_normal((4000, 1)), []
+    for betas in (
+        np.linspace(0, 1, 21),
+        np.linspace(0, 1, 21) ** 3,
+        np.linspace(0, 1, 201),
+    ):
+        eta = 1 / ((1 - betas) / 100 + betas)
+        path = EnergyPath(target, base, eta, moves=3)
+        weights = reverse_annealed_importance(path, betas, x, rng=2)
+        shares.append(weights.effective_sample_size / 4000)
+    assert shares[0] < 0.15
+    assert min(shares[1:]) > 0.3
+
+
 def wall(x, out):
     """E of x^2 / 2 for x > 0, and infinite elsewhere."""
     out[:] = np.where(x[:, 0] > 0, x[:, 0] ** 2 / 2, np.inf)

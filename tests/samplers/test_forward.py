@@ -8,8 +8,9 @@ from samplers import forward
 from samplers.chains import Chains
 from samplers.forward import Forward, jump
 from samplers.schedules import cosine, linear
+from tests.lecture.kolmogorov import LIMIT, distance
 from tests.samplers import diffusion_checks
-from tests.samplers.diffusion_checks import KS, LONG, kolmogorov_smirnov
+from tests.samplers.schedule_checks import LONG
 
 EXACT = [
     diffusion_checks.check_forward_moments,
@@ -39,7 +40,7 @@ def test_forward_chains_have_the_law_of_the_jump():
     for k, t in enumerate(range(10, 101, 10)):
         noise = (draws[:, k] - schedule.signal[t] * x_0) / schedule.noise[t]
         for j in range(3):
-            assert kolmogorov_smirnov(noise[:, j], norm.cdf) < KS
+            assert distance(norm.cdf(noise[:, j])) < LIMIT
         correlation = np.corrcoef(noise.T) - np.eye(3)
         assert np.max(np.abs(correlation)) * np.sqrt(n) < 5.03
     noise = np.random.default_rng(0).standard_normal((n, 3), np.float32)

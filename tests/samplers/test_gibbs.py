@@ -1,9 +1,6 @@
 """Block Gibbs sampling: its exact transition matrix, its addresses, its refusals."""
 
-import os
 import pickle
-import subprocess
-import sys
 from itertools import product
 
 import numpy as np
@@ -19,6 +16,7 @@ from tests.samplers import gibbs_checks
 from tests.samplers.gibbs_checks import KEY, advanced, hidden_means
 from tests.samplers.kernels import number
 from tests.samplers.test_machine import make_machine
+from tests.samplers.without_jit import bits_without_jit
 
 EXACT = [
     gibbs_checks.check_conditionals,
@@ -227,16 +225,7 @@ def bits():
 
 @pytest.mark.skipif(not hasattr(gibbs.sweeps, "py_func"), reason="is undecorated")
 def test_the_undecorated_kernels_give_the_same_bits():
-    code = "from tests.samplers.test_gibbs import bits; print(bits().hex())"
-    path = os.pathsep.join(filter(None, [os.getcwd(), *sys.path]))
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout.strip() == bits().hex()
+    assert bits_without_jit(__name__) == bits()
 
 
 # Refusals

@@ -50,6 +50,12 @@ def test_the_effective_size_counts_the_weights_that_are_not_zero():
     assert weights.log_partition == pytest.approx(-np.log(2), rel=1e-14)
 
 
+def test_they_are_shown_as_the_estimate_that_they_give():
+    weights = Weights(np.log(np.tile([1.0, 2, 3, 4], 10)), 5.0)
+    shown = "Weights(log Z = 5.9163 +- 0.072 nats, by 33.33 effective of 40)"
+    assert repr(weights) == shown
+
+
 def test_weights_are_copied():
     log_weights = np.zeros(20, np.float32)
     weights = Weights(log_weights, 0.0)

@@ -1,14 +1,12 @@
 """Langevin dynamics: its steps, its bias by formula, its company, its refusals."""
 
 import multiprocessing
-import os
 import pickle
-import subprocess
-import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from samplers import langevin, mala, noise
 from samplers.chains import Chains
@@ -19,6 +17,7 @@ from samplers.mixture import mixture_target
 from samplers.target import Target
 from tests.samplers import langevin_checks
 from tests.samplers.langevin_checks import KEY, WELL, advanced, gaussian
+from tests.samplers.without_jit import bits_without_jit
 
 OF_BOTH = [
     langevin_checks.check_affine_map,
@@ -88,6 +87,17 @@ def test_the_bias_is_without_limit():
     with pytest.raises(langevin.DivergenceError, match="smaller steps") as error:
         advanced(Langevin(gaussian([[1.0]]), 4.5), state, 1000, step=3)
     assert 0 < error.value.step < 1003
+
+
+def test_far_out_in_the_double_well_each_step_leads_further():
+    """That is where x^2 > 1 + 1 / (2 eta): one in 70 of N(0, 1) for eta = 0.1."""
+    sampler, end = Langevin(WELL, 0.1), np.sqrt(1 + 1 / 0.2)
+    assert 2 * ndtr(-end) == pytest.approx(1 / 70, rel=0.01)
+    x = np.array([[0.99], [1.01], [-0.99], [-1.01]]) * end
+    further = np.abs(langevin_checks.proposed(sampler, x, 0.0)) > np.abs(x)
+    assert further[:, 0].tolist() == [False, True, False, True]
+    with pytest.raises(langevin.DivergenceError, match="the state"):
+        Chains(Langevin(double_well_target(), 0.1), 1000, rng=0).run(100)
 
 
 # Compiled, and run by others
@@ -176,16 +186,7 @@ def bits():
 
 @pytest.mark.skipif(not hasattr(langevin.move, "py_func"), reason="is undecorated")
 def test_the_undecorated_kernels_give_the_same_bits():
-    code = "from tests.samplers.test_langevin import bits; print(bits().hex())"
-    path = os.pathsep.join(filter(None, [os.getcwd(), *sys.path]))
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout.strip() == bits().hex()
+    assert bits_without_jit(__name__) == bits()
 
 
 # Starts and refusals
@@ -243,6 +244,9 @@ def test_refusals(make):
             sampler.check(state)
     with pytest.raises(ValueError, match="nan or infinity"):
         sampler.check([[np.nan, 0]])
+
+    with pytest.raises(TypeError, match=r"target is a function, .* Target\(score, dim"):
+        make(double_well_target, 0.1)
 
     def nowhere(x, out):
         out[:] = np.inf

@@ -12,21 +12,17 @@ from samplers.mixture_denoiser import denoise, mixture_denoiser
 from samplers.reverse import Reverse
 from samplers.schedules import cosine, linear
 from tests.data.agreement import chi_square
+from tests.lecture.kolmogorov import LIMIT, distance
 from tests.samplers import diffusion_checks
 from tests.samplers.diffusion_checks import (
     KEY,
-    KS,
-    LONG,
     MIXTURE,
-    SHORT,
     advanced,
-    close,
-    gone,
     guess,
-    kolmogorov_smirnov,
     normals,
     shrink,
 )
+from tests.samplers.schedule_checks import LONG, SHORT, close, gone
 
 EXACT = [
     diffusion_checks.check_reverse_moments,
@@ -174,7 +170,7 @@ def test_reverse_chains_return_the_data(eta):
     def cdf(y):
         return norm.cdf((y[:, np.newaxis] - means @ direction) / sds) @ weights
 
-    assert kolmogorov_smirnov(x @ direction, cdf) < KS
+    assert distance(cdf(x @ direction)) < LIMIT
 
 
 def test_reverse_chains_start_from_noise():
@@ -183,7 +179,7 @@ def test_reverse_chains_start_from_noise():
     sampler = Reverse(Denoiser(shrink, 3, (0.9,)), schedule)
     state = sampler.start(KEY, n)
     for j in range(3):
-        assert kolmogorov_smirnov(state[:, j], norm.cdf) < KS
+        assert distance(norm.cdf(state[:, j])) < LIMIT
     assert np.max(np.abs(np.corrcoef(state.T) - np.eye(3))) * np.sqrt(n) < 5.03
     assert np.array_equal(sampler.start(KEY, 7), state[:7])
 
@@ -209,7 +205,7 @@ def test_what_is_not_finite_stops_the_chain():
 
 def test_a_denoiser_that_writes_nothing_is_told():
     sampler = Reverse(Denoiser(lambda x, t, out: None, 2), cosine(9))
-    with pytest.raises(ValueError, match=r"denoise left nan .* t = 9"):
+    with pytest.raises(ValueError, match=r"left nan .* denoise\(x, 9, out"):
         Chains(sampler, 3, rng=0)
 
 
@@ -218,6 +214,7 @@ def test_a_denoiser_that_writes_nothing_is_told():
     [
         (lambda: Reverse(Denoiser(guess, 1), LINEAR, 1.1), ValueError, "eta is 1.1"),
         (lambda: Reverse(Denoiser(guess, 1), LINEAR, np.nan), ValueError, "eta is nan"),
+        (lambda: Reverse(Denoiser(guess, 1), LINEAR, [0, 1]), ValueError, "is a numb"),
         (
             lambda: Reverse(Denoiser(guess, 1), LINEAR, times=range(1000, 0, -1)),
             ValueError,

@@ -8,14 +8,14 @@ import pytest
 from samplers import schedules
 from samplers.fingerprint import differences, fingerprint
 from samplers.schedules import Schedule, cosine, from_betas, from_log_snr, linear
-from tests.samplers import diffusion_checks
-from tests.samplers.diffusion_checks import LONG, close, gone, log_normal
+from tests.samplers import schedule_checks
+from tests.samplers.schedule_checks import LONG, close, gone, log_normal
 
 EXACT = [
-    diffusion_checks.check_closed_forms,
-    diffusion_checks.check_round_trip,
-    diffusion_checks.check_terminal_divergence,
-    diffusion_checks.check_posterior,
+    schedule_checks.check_closed_forms,
+    schedule_checks.check_round_trip,
+    schedule_checks.check_terminal_divergence,
+    schedule_checks.check_posterior,
 ]
 CASES = pytest.mark.parametrize("schedule", LONG.values(), ids=LONG)
 
@@ -105,6 +105,20 @@ def test_cosine_has_all_digits_of_its_first_steps():
     np.testing.assert_allclose(found, lost * (2 - lost), rtol=1e-14)
 
 
+def test_a_log_snr_from_4_to_minus_6_is_taken_if_told():
+    """It leaves 1.2e-3 nats for each dimension, a little too much."""
+
+    def line(u):
+        return 4 - 10 * (50 * u - 1) / 49
+
+    with pytest.raises(ValueError, match=r"allow=0\.0014"):
+        schedules.sigmoid(50, first=4, last=-6)
+    one = schedules.sigmoid(50, first=4, last=-6, allow=0.0014)
+    other = from_log_snr(line, 50, allow=0.0014)
+    close(one.log_snr[[1, 50]], [4, -6])
+    close(one.log_abar, other.log_abar)
+
+
 @CASES
 def test_posterior_by_quadrature(schedule):
     """Mean and variance of q(x_t | x_s) q(x_s | x_0), from sums over a grid of x_s."""
@@ -184,6 +198,8 @@ def test_what_is_proposed_is_accepted(steps):
         (lambda: from_log_snr([0.0, 1.0]), "falls from each time to the next"),
         (lambda: from_log_snr([np.inf, -9.0]), "finite"),
         (lambda: from_log_snr(-9.0), r"log_snr, of shape \(\)"),
+        (lambda: from_log_snr([1.0, -9], 3), r"shape \(2,\), is \(3,\), finite"),
+        (lambda: from_log_snr(lambda u: -9.0, 3), r"shape \(\), is \(3,\), finite"),
         (lambda: from_log_snr(lambda u: -9 * u), "steps is 0"),
         (lambda: from_log_snr([800.0, 0, -9]), "does not fall at t = 1, so that"),
         (lambda: Schedule(-1.0), r"log_abar of shape \(\)"),

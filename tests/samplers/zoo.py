@@ -5,9 +5,9 @@ in the source of a module is replaced, and the module run from that, as are all 
 of samplers that it imports, without a compiler. What others have imported is left as it
 is.
 
-The rows are in zoo_gibbs.py, zoo_ising.py and zoo_numbers.py. To add one, write under
-the module, and under a check that must see it, what the mistake is, in words; the code
-as it is; and as somebody could have written it.
+The rows are in the files zoo_*.py of this folder. To add one, write under the module,
+and under a check that must see it, what the mistake is, in words; the code as it is;
+and as somebody could have written it.
 """
 
 import sys

@@ -48,7 +48,7 @@ FAULTS = [
                 "b, None, 0 * beta + 1, *h",
             ),
             "the base has no hidden units": (
-                " + len(self.machine.b) * np.log(2)",
+                " + len(machine.b) * np.log(2)",
                 "",
             ),
         },
@@ -123,20 +123,20 @@ FAULTS = [
         energy_path_checks.check_transition,
         {
             "the base is forgotten in the energy": (
-                "rest * base.energy + beta * law.energy",
-                "beta * law.energy",
+                "energy[c] = rest * base[c] + beta * law[c]",
+                "energy[c] = beta * law[c]",
             ),
             "the score is that of the law at beta = 1": (
-                "rest * base.score + beta * law.score",
-                "law.score",
+                "score[c] = rest * base[c] + beta * law[c]",
+                "score[c] = law[c]",
             ),
             "sqrt(eta) stands for sqrt(2 eta)": (
-                "np.sqrt(2 * eta)",
-                "np.sqrt(eta)",
+                "np.sqrt(2 * np.float64(step_size))",
+                "np.sqrt(np.float64(step_size))",
             ),
             "the energy of the base is that of the point before": (
-                "accept(base, base_to, log_a, u[m])",
-                "base.x[:] = base.x",
+                "for k in range(2)",
+                "for k in range(1, 2)",
             ),
         },
     ),
@@ -149,8 +149,8 @@ FAULTS = [
                 "log_weights[c] += difference",
             ),
             "a weight is that of the law alone": (
-                "np.float64(law.energy[c]) - np.float64(base.energy[c])",
-                "np.float64(law.energy[c])",
+                "np.float64(law[c]) - np.float64(base[c])",
+                "np.float64(law[c])",
             ),
             "a weight changes by the whole of beta": (
                 "float(betas[new]) - float(betas[old])",
@@ -158,12 +158,12 @@ FAULTS = [
             ),
             "the step size is that of the rung before": ("sizes[new]", "sizes[old]"),
             "the transition is that of the temperature before": (
-                "base, law, betas[new], sizes",
-                "base, law, betas[old], sizes",
+                "ends, betas[new], sizes",
+                "ends, betas[old], sizes",
             ),
             "two rungs share some of their numbers": (
-                "step = (d, moves, base.energy.size), new * moves",
-                "step = (d, moves, base.energy.size), new",
+                '"step": new * moves',
+                '"step": new',
             ),
         },
     ),
@@ -184,8 +184,8 @@ FAULTS = [
                 "done += len(here)",
             ),
             "each chunk begins with weights of one": (
-                "= spread(task, state, log_weights, executor)",
-                "= spread(task, state, 0 * log_weights, executor)",
+                "= spread(task, executor, state, log_weights)",
+                "= spread(task, executor, state, 0 * log_weights)",
             ),
             "a run down is weighed as one up": (", reverse=True", ""),
             "a run down goes up": (

@@ -1,12 +1,12 @@
 """Faults in the chains of diffusion: their schedules, coefficients, times and noise."""
 
-from tests.samplers import diffusion_checks
+from tests.samplers import diffusion_checks, schedule_checks
 from tests.samplers.zoo import faults
 
 FAULTS = [
     *faults(
         "schedules",
-        diffusion_checks.check_posterior,
+        schedule_checks.check_posterior,
         {
             "the two factors of the posterior are swapped": (
                 "return a, np.exp(log_alpha / 2) * (before / after), beta",
@@ -28,7 +28,7 @@ FAULTS = [
     ),
     *faults(
         "schedules",
-        diffusion_checks.check_closed_forms,
+        schedule_checks.check_closed_forms,
         {
             "the noise is the variance": (
                 "np.sqrt(complement(self.log_abar))",
@@ -40,7 +40,7 @@ FAULTS = [
     ),
     *faults(
         "schedules",
-        diffusion_checks.check_round_trip,
+        schedule_checks.check_round_trip,
         {
             "the log of 1 - abar loses its digits": (
                 "np.log(complement(x))",
@@ -190,14 +190,17 @@ FAULTS = [
                 "signal[t] * means[k, j]",
                 "means[k, j]",
             ),
-            "the noise has alpha for abar": ("schedule.abar[:", "schedule.alpha[:"),
+            "the noise has alpha for abar": (
+                "schedule.log_abar[:",
+                "np.log(schedule.alpha)[:",
+            ),
             "the responsibilities are those of the time before": (
                 "precisions[t], terms",
                 "precisions[max(t - 1, 0)], terms",
             ),
             "sd stands for its square": (
-                "schedule.signal[:, np.newaxis] * s**2",
-                "schedule.signal[:, np.newaxis] * s",
+                "np.exp(log_abar / 2) * s**2",
+                "np.exp(log_abar / 2) * s",
             ),
             "the peaks have no dimension": ("- d / 2 *", "- 1 / 2 *"),
         },

@@ -132,6 +132,21 @@ FAULTS = [
         },
     ),
     *faults(
+        "points",
+        langevin_checks.check_reference,
+        {"each draw is written to the first": ("draws[c, n, j]", "draws[c, 0, j]")},
+        given="langevin",
+    ),
+    *faults(
+        "points",
+        langevin_checks.check_a_state_that_overflows,
+        {
+            "whoever failed, the first chain is named": ("return c\n", "return 0\n"),
+            "what is finite is blamed": ("not np.isfinite(rows", "np.isfinite(rows"),
+        },
+        given="langevin",
+    ),
+    *faults(
         "mala",
         mala_checks.check_detailed_balance,
         {

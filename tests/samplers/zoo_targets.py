@@ -65,6 +65,7 @@ FAULTS = [
             "1 / s in place of 1 / s^2": ("s**-2", "1 / s"),
             "terms are not divided by their sum": ("force[i] /= total[i]", "pass"),
             "each component pulls alike": ("row[i] * (precision", "(precision"),
+            "only the last coordinate counts": ("(row[i] if j else peak)", "peak"),
             "the sum has the last term only": ("(total[i] if k else 0)", "0"),
         },
     ),
@@ -77,8 +78,8 @@ FAULTS = [
                 "-log(out[i])",
             ),
             "p is as high at any distance": (
-                "row[i] -= stiffness * away * away",
-                "pass",
+                "peak) - stiffness * away * away",
+                "peak)",
             ),
             "the weights are not divided by their sum": ("w / w.sum()", "2 * w"),
         },
