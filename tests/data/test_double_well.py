@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.special import iv, kv
-from scipy.stats import kstest
 
 from autodiff import grad
 from data import DoubleWell, make_double_well
 from tests.data.agreement import disagreement, integrate
+from tests.kolmogorov import LIMIT, distance
 
 N = 100_000
 CASES = {
@@ -89,8 +89,7 @@ def test_the_draws_are_of_the_density(name):
     """By Kolmogorov and Smirnov; 100,000 draws show a distance of 0.009."""
     sample = drawn(name)
     law, a = sample.density.law, sample.density.minimum
-    distance = kstest(sample.X[:, 0] / a, law.cdf).statistic
-    assert distance * np.sqrt(N) < 2.76
+    assert distance(law.cdf(sample.X[:, 0] / a)) < LIMIT
 
 
 @pytest.mark.parametrize("name", CASES)

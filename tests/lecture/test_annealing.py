@@ -22,16 +22,10 @@ from samplers.annealing import annealed_importance, reverse_annealed_importance
 from samplers.exact import exact_draws, log_partition, visible_probabilities
 from samplers.machine import Machine, binary_states
 from samplers.machine_path import MachinePath
+from tests.lecture.machines import some_machine
 from tests.samplers.kernels import law_of_units
 
 BASE = 4 * np.log(2) + 3 * np.log(2)  # log Z of 4 visible and 3 hidden fair coins
-
-
-def some_machine(M=4, N=3, scale=1.0, seed=0):
-    """A machine with normal parameters."""
-    rng = np.random.default_rng(seed)
-    shapes = (M, N), M, N
-    return Machine(*(scale * rng.normal(size=shape) for shape in shapes))
 
 
 def sigmoid(z):

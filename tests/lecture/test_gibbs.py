@@ -29,19 +29,13 @@ from samplers.exact import (
 from samplers.gibbs import Gibbs
 from samplers.machine import Machine, binary_states
 from tests.data.agreement import chi_square
+from tests.lecture.machines import some_machine
 from tests.samplers.gibbs_checks import (
     hidden_means,
     transition_matrix,
     visible_means,
 )
 from tests.samplers.kernels import irreversibility, law_of_units, number, stationarity
-
-
-def some_machine(M=4, N=3, scale=1.0, seed=0):
-    """A machine with normal parameters."""
-    rng = np.random.default_rng(seed)
-    shapes = (M, N), M, N
-    return Machine(*(scale * rng.normal(size=shape) for shape in shapes))
 
 
 def sigmoid(z):

@@ -28,7 +28,7 @@ from samplers.noise import draw_normals, draw_uniforms
 from samplers.philox import ACCEPT, PROPOSAL
 from samplers.quadrature import quadrature
 from samplers.target import Target
-from tests.lecture.kolmogorov import LIMIT, distance
+from tests.kolmogorov import LIMIT, distance
 from tests.samplers.kernels import irreversibility, stationarity
 
 # 1. A noisy descent

@@ -25,7 +25,7 @@ from samplers.noise import draw_normals
 from samplers.philox import REVERSE
 from samplers.reverse import Reverse, coefficients
 from samplers.schedules import cosine, from_betas, from_log_snr, linear, sigmoid
-from tests.lecture.kolmogorov import LIMIT, distance
+from tests.kolmogorov import LIMIT, distance
 
 
 def gaussian_cdf(x, mean, variance):

@@ -8,7 +8,7 @@ from samplers import forward
 from samplers.chains import Chains
 from samplers.forward import Forward, jump
 from samplers.schedules import cosine, linear
-from tests.lecture.kolmogorov import LIMIT, distance
+from tests.kolmogorov import LIMIT, distance
 from tests.samplers import diffusion_checks
 from tests.samplers.schedule_checks import LONG
 

@@ -20,6 +20,7 @@ from samplers.philox import (
     uniforms,
     words,
 )
+from tests.kolmogorov import LIMIT, distance
 
 KEY = np.uint64(0x243F6A8885A308D3)
 ALPHA = 1e-4 / 200
@@ -91,10 +92,7 @@ def test_bits_and_bytes_are_balanced():
 def test_the_law_of_one_number(fill, dtype):
     """Detects a distribution function that is wrong by 0.005 at any point."""
     n = 2**20
-    law = np.sort(probability(fill, row(fill, n, dtype, chain=1)))
-    ranks = np.arange(n + 1) / n
-    distance = max(np.max(ranks[1:] - law), np.max(law - ranks[:-1]))
-    assert distance * n**0.5 < 2.76
+    assert distance(probability(fill, row(fill, n, dtype, chain=1))) < LIMIT
 
 
 @FILLS

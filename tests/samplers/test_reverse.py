@@ -12,7 +12,7 @@ from samplers.mixture_denoiser import denoise, mixture_denoiser
 from samplers.reverse import Reverse
 from samplers.schedules import cosine, linear
 from tests.data.agreement import chi_square
-from tests.lecture.kolmogorov import LIMIT, distance
+from tests.kolmogorov import LIMIT, distance
 from tests.samplers import diffusion_checks
 from tests.samplers.diffusion_checks import (
     KEY,
