@@ -1,6 +1,6 @@
 """Do two contestants compute the same? Else a ratio of their times means nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,5 +27,22 @@ def disagreement(
                 f"{name} differs from ours: {values}relative difference {distance:.2g} "
                 f"where {allowed:.2g} is allowed; times of different work cannot be "
                 "compared"
+            )
+    return None
+
+
+def shortfall(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], names: Iterable[str]
+) -> str | None:
+    """Say which of some results, numbers, is larger for a peer; None where none is.
+
+    Whatever is not a number, on either side, falls short.
+    """
+    for name in names:
+        a, b = np.asarray(ours[name], float), np.asarray(theirs[name], float)
+        if not a >= b:
+            return (
+                f"{name} is {b:.6g}, and ours only {a:.6g}; a time counts for work "
+                "that is done at least as well"
             )
     return None

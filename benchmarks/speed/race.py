@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from benchmarks.progress import Progress
-from benchmarks.speed.agreement import disagreement
+from benchmarks.speed.agreement import disagreement, shortfall
 from benchmarks.speed.contestant import (
     TURN,
     Contestant,
@@ -146,7 +146,9 @@ class Race:
     def agrees(self, name: str, begun: Mapping[str, list[Turn]]) -> bool:
         """Say whether a contestant found what ours found; note where it did not."""
         for n, ours, theirs in zip(CHECKED, begun[OURS], begun[name], strict=True):
-            complaint = disagreement(ours.result, theirs.result, self.row.tolerance)
+            results = ours.result, theirs.result
+            complaint = disagreement(*results, self.row.tolerance)
+            complaint = complaint or shortfall(*results, self.row.at_least)
             if complaint:
                 self.note(name, Stopped(f"after {n} repetitions {complaint}"))
                 return False

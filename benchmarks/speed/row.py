@@ -6,7 +6,7 @@ packages: they may run in another interpreter, in which ours would not start.
 """
 
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +62,7 @@ class Row:
     ours, peers : who does the work
     tolerance : result -> the largest difference from ours, relative to its largest
         entry; results that it does not name are only told, such as counts
+    at_least : results of which ours may not be smaller than those of a peer
     scaled : name -> the size of the first case, one of its numbers times SCALE
     work : (size, our result) -> the least that one repetition must do
     units : size -> into how many units a repetition's time is divided
@@ -75,6 +76,7 @@ class Row:
     ours: Build
     peers: Mapping[str, Peer]
     tolerance: Mapping[str, float]
+    at_least: Sequence[str] = ()
     scaled: Mapping[str, Any] = field(default_factory=dict)
     work: Callable[[Any, Mapping[str, Any]], Work] | None = None
     units: Callable[[Any], int] = lambda size: 1

@@ -21,8 +21,10 @@ FAMILIES = {
     "digits-mlp": "digits networks",
     "gibbs-exact": "samplers",
     "ising": "samplers",
+    "ising4": "energy",
     "langevin": "samplers",
     "optimizers": "digits networks",
+    "rbm-toy": "energy",
     "universal-approximation": "digits networks",
 }
 

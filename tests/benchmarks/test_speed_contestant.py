@@ -24,6 +24,8 @@ from benchmarks.speed.row import Peer, Row
 WORK = '''
 import os, signal, sys, time
 
+import numpy as np
+
 
 def adds(problem):
     """Prints where replies go."""
@@ -39,6 +41,18 @@ def adds(problem):
 
 def threads(problem):
     return lambda n: {key: int(os.environ[key]) for key in problem}
+
+
+class Late:
+    """A number that takes its time."""
+
+    def __array__(self, dtype=None, copy=None):
+        time.sleep(0.2)
+        return np.array(7.0)
+
+
+def judges(problem):
+    return lambda n: {"late": Late()}
 
 
 def fails(problem):
@@ -98,6 +112,14 @@ def test_every_library_is_told_the_number_of_threads(work):
     with contestant(work.threads, threads=3) as worker:
         worker.prepare({name: np.zeros(1) for name in names})
         assert worker.repeat(1).result == dict.fromkeys(names, 3)
+
+
+def test_a_result_may_be_found_after_the_clock_has_stopped(work):
+    with contestant(work.judges) as worker:
+        worker.prepare({})
+        turn = worker.repeat(1)
+    assert turn.result == {"late": 7.0}
+    assert turn.seconds < 0.1
 
 
 def test_what_is_not_installed_is_missing(work):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.speed import floor, race
-from benchmarks.speed.agreement import disagreement
+from benchmarks.speed.agreement import disagreement, shortfall
 from benchmarks.speed.contestant import Contestant, Missing, Stopped, Turn
 from benchmarks.speed.row import Peer, Row, Work
 
@@ -137,6 +137,19 @@ def test_a_peer_that_disagrees_is_not_timed(run, caplog):
     assert failure in caplog.text
 
 
+def test_a_peer_that_does_better_work_is_not_timed(run):
+    """Of seven evaluations of ours, slow does 5 and fast is told to do 8."""
+
+    def better(problem):
+        return lambda n: fast(problem)(n) | {"evaluations": 8}
+
+    outcome = run([better, slow], at_least=("evaluations",))
+    assert outcome.comparisons[0].peers == ["slow"]
+    [failure] = outcome.failures
+    assert failure.startswith("better, base, 1 thread: after 1 repetitions evaluations")
+    assert outcome.comparisons[0].timings["slow"].result["evaluations"] == 5
+
+
 def test_a_peer_that_is_not_installed_is_missing(run):
     outcome = run([fast], more={"gone": Peer(slow, "nowhere", "jit")})
     assert outcome.missing == {"gone": "nowhere is not installed in theirs"}
@@ -232,3 +245,16 @@ def test_results_agree_relative_to_the_largest_entry(theirs, complaint):
 def test_zeros_agree_with_zeros_only():
     assert disagreement({"a": 0.0}, {"a": 0.0}, {"a": 1e-3}) is None
     assert "ours 0" in disagreement({"a": 0.0}, {"a": 1e-9}, {"a": 1e-3})
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(2, 2), (2, 1), (-1, -3), (1, -np.inf)])
+def test_ours_may_be_as_large_or_larger(ours, theirs):
+    assert shortfall({"a": ours, "b": 0}, {"a": theirs, "b": 9}, ["a"]) is None
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(2, 2.001), (-3, -1), (np.nan, 1), (1, np.nan)]
+)
+def test_ours_may_not_be_smaller_or_no_number(ours, theirs):
+    found = shortfall({"a": ours}, {"a": theirs}, ["a"])
+    assert found.startswith(f"a is {theirs}, and ours only {ours}; ")

@@ -34,6 +34,8 @@ def test_the_rows_are_found_by_name():
         "normals",
         "normals-float64",
         "operation-cost",
+        "rbm-fit",
+        "rbm-update",
         "reverse-diffusion",
         "uniforms",
         "uniforms-float64",
@@ -56,6 +58,8 @@ def test_a_peer_starts_where_there_is_only_numpy():
         "mlp",
         "operations",
         "random_numbers",
+        "rbm",
+        "rbm_fit",
     ]
     done = subprocess.run(
         [sys.executable, "-c", f"{code.format(','.join(names))}; print(*sys.modules)"],

@@ -1,58 +1,45 @@
-"""Gibbs sampling of a restricted Boltzmann machine, and learning from few steps of it.
+"""Gibbs sampling of a restricted Boltzmann machine.
 
     E(x, h) = -a.x - b.h - x.W h,   p(x, h) = exp(-E(x, h)) / Z,   x_i, h_j in {0, 1}.
 
 No unit is coupled to another of its own layer. So, given one layer, the other is easy:
 its units are independent. Drawing the layers in turn is a Markov chain that has p as
-its stationary law, though Z was never computed. To be read from top to bottom; every
+its stationary law, though Z was never computed; how one learns from few of its steps
+follows in test_contrastive_divergence.py. To be read from top to bottom; every
 statement is an assertion. The machines are so small that every state can be written
 out. Numbers like T18 are those of the list in README.md.
 
-Sources: S. Geman and D. Geman (1984); P. Smolensky (1986); G. Hinton, Neural
-Computation 14 (2002), 1771; D. Levin, Y. Peres and E. Wilmer, Markov Chains and Mixing
-Times (2009), chapter 12.
+Sources: S. Geman and D. Geman (1984); P. Smolensky (1986); D. Levin, Y. Peres and E.
+Wilmer, Markov Chains and Mixing Times (2009), chapter 12.
 """
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
 
-from models import kl_divergence, total_variation
+from models import total_variation
 from samplers import gibbs
 from samplers.chains import Chains
 from samplers.exact import (
     joint_probabilities,
     log_partition,
-    moments,
     visible_probabilities,
 )
 from samplers.gibbs import Gibbs
 from samplers.machine import Machine, binary_states
 from tests.data.agreement import chi_square
-from tests.lecture.machines import some_machine
+from tests.lecture.machines import (
+    conditionals,
+    eigenvalues,
+    sigmoid,
+    some_machine,
+    two_layer_step,
+)
 from tests.samplers.gibbs_checks import (
     hidden_means,
     transition_matrix,
     visible_means,
 )
 from tests.samplers.kernels import irreversibility, law_of_units, number, stationarity
-
-
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
-
-def conditionals(machine):
-    """p(h | x) and p(x | h), both (2^M, 2^N), by Bayes' rule from all the p(x, h)."""
-    p = joint_probabilities(machine)
-    return p / p.sum(axis=1, keepdims=True), p / p.sum(axis=0)
-
-
-def two_layer_step(machine):
-    """T(x -> x') = sum_h p(h | x) p(x' | h), (2^M, 2^M)."""
-    h_given_x, x_given_h = conditionals(machine)
-    return h_given_x @ x_given_h.T
-
 
 # 1. Given one layer
 
@@ -168,12 +155,6 @@ def test_a_unit_drawn_from_the_old_layer_spoils_it():
     assert stationarity(P, product.ravel()) < 1e-15
 
 
-def eigenvalues(T, pi):
-    """Of a reversible T, through the symmetric sqrt(pi) T / sqrt(pi); largest first."""
-    root = np.sqrt(pi)
-    return np.linalg.eigvalsh(root[:, np.newaxis] * T / root)[::-1]
-
-
 def test_the_distance_falls_with_the_second_eigenvalue():
     """TV(x T^k, p) <= sqrt(1 / p(x) - 1) lambda^k / 2, whatever the start x (T19).
 
@@ -256,128 +237,3 @@ def test_the_free_energy_of_extreme_weights_is_finite():
     assert np.all(lowest >= F)
     np.testing.assert_allclose(F, lowest, rtol=0, atol=4 * np.log(2))
     assert visible_probabilities(machine).sum() == pytest.approx(1, rel=1e-12)
-
-
-# 4. Learning from few steps
-
-
-def means(machine, p):
-    """<x_i>, <h_j>, <x_i h_j> under p(x) p(h | x), as one vector."""
-    x = binary_states(len(machine.a))
-    on = sigmoid(machine.b + x @ machine.W)
-    return np.concatenate([p @ x, p @ on, ((x.T * p) @ on).ravel()])
-
-
-def model_means(machine):
-    """The same under the model, from the derivatives of log Z."""
-    found = moments(machine)
-    return np.concatenate([found.x, found.h, found.xh.ravel()])
-
-
-def some_data(M, seed=1):
-    """A law of the data over all states."""
-    return np.random.default_rng(seed).dirichlet(np.ones(2**M))
-
-
-def after(machine, data, k):
-    """The law of a chain of k steps that starts at the data."""
-    return data @ np.linalg.matrix_power(two_layer_step(machine), k)
-
-
-def test_many_steps_from_the_data_end_at_the_likelihoods_gradient():
-    """Means of the data less means after k steps, in place of those of the model (T22).
-
-    The gradient of the log-likelihood is the former less the latter. k = 0 gives no
-    gradient at all; with k the error falls as the k-th power of the second eigenvalue.
-    """
-    machine, data = some_machine(5, 3), some_data(5)
-    T, pi = two_layer_step(machine), visible_probabilities(machine)
-    np.testing.assert_allclose(means(machine, pi), model_means(machine), rtol=1e-12)
-    steps = np.array([0, 1, 5, 10, 11, 60])
-    errors = [
-        np.max(np.abs(means(machine, after(machine, data, k)) - model_means(machine)))
-        for k in steps
-    ]
-    assert np.all(np.diff(errors) < 0)
-    assert errors[0] > 0.1
-    assert errors[-1] < 1e-12
-    second = eigenvalues(T, pi)[1]
-    assert errors[4] / errors[3] == pytest.approx(second, rel=0.02)
-
-
-def test_the_chain_estimates_the_means_after_k_steps():
-    """50,000 chains from the data: each mean within 5.03 standard errors (T22).
-
-    Sees an error of 0.01 in a mean, as from one step more or less.
-    """
-    n, k, machine, data = 50_000, 1, some_machine(5, 3), some_data(5)
-    start = binary_states(5)[np.random.default_rng(2).choice(32, n, p=data)]
-    x = Chains(Gibbs(machine), state=start, rng=3, thin=k).run(1)[:, 0]
-    on = sigmoid(machine.b + x @ machine.W)
-    each = np.concatenate([x, on, (x[:, :, None] * on[:, None]).reshape(n, -1)], axis=1)
-    error = each.std(axis=0) / np.sqrt(n)
-    assert np.all(error < 0.01)
-    exact = [means(machine, after(machine, data, steps)) for steps in (0, 1, 2)]
-    z = [np.max(np.abs(each.mean(axis=0) - mean) / error) for mean in exact]
-    assert z[1] < 5.03
-    assert min(z[0], z[2]) > 5.03
-
-
-def test_a_step_brings_any_law_closer_to_the_model():
-    """KL(p_0 || p) - KL(p_k || p), the objective of k steps, is never negative (T22).
-
-    It rises with k to the KL(p_0 || p) of maximum likelihood.
-    """
-    for seed in range(20):
-        machine, data = some_machine(4, 3, scale=2, seed=seed), some_data(4, seed)
-        pi = visible_probabilities(machine)
-        divergences = [kl_divergence(after(machine, data, k), pi) for k in range(8)]
-        assert np.all(np.diff(divergences) < 0)
-
-
-def likeliest_machine(data, M, N):
-    """The machine of the largest likelihood, by its gradient; and what KL is left."""
-
-    def machine_of(theta):
-        return Machine(theta[M + N :].reshape(M, N), theta[:M], theta[M : M + N])
-
-    def cost(theta):
-        machine = machine_of(theta)
-        value = kl_divergence(data, visible_probabilities(machine))
-        return value, model_means(machine) - means(machine, data)
-
-    start = np.random.default_rng(0).normal(size=M + N + M * N)
-    best = minimize(cost, start, jac=True, method="BFGS", options={"gtol": 1e-10})
-    assert np.max(np.abs(cost(best.x)[1])) < 1e-7
-    return machine_of(best.x), best.fun
-
-
-def bias_after(machine, data, steps):
-    """The largest of the gradients that k steps make of a likelihood that has none."""
-    return [
-        np.max(np.abs(means(machine, data) - means(machine, after(machine, data, k))))
-        for k in steps
-    ]
-
-
-def test_one_step_is_biased_where_the_likelihood_is_largest():
-    """There the likelihood's gradient is zero, and that of one step is not (T22).
-
-    Two hidden units cannot represent the data: their law under the data is not that of
-    the model, though their means are. With k the bias is gone.
-    """
-    data = some_data(5)
-    machine, left = likeliest_machine(data, 5, 2)
-    assert left > 0.01
-    bias = bias_after(machine, data, (1, 5, 500))
-    assert bias[0] > 1e-4
-    assert np.all(np.diff(bias) < 0)
-    assert bias[2] < 1e-6
-
-
-def test_with_one_hidden_unit_it_is_not():
-    """The law of a single unit is its mean: one step and the data are forgotten."""
-    data = some_data(5)
-    machine, left = likeliest_machine(data, 5, 1)
-    assert left > 0.01
-    assert bias_after(machine, data, (1,))[0] < 1e-6

@@ -1,0 +1,61 @@
+"""Training a restricted Boltzmann machine on the digits, ours and scikit-learn's.
+
+Both begin at small random couplings and take the same number of updates by persistent
+contrastive divergence, with batches, chains and Gibbs steps as scikit-learn has them.
+What differs is told to ours: the means of the data for its first biases, and a rate
+that falls to zero. A repetition is a whole training; ours counts only if the mean log-
+likelihood of the digits is at least that of scikit-learn.
+"""
+
+import numpy as np
+
+from benchmarks.speed.peers import rbm_fit as peers
+from benchmarks.speed.peers.rbm_fit import BATCH, EPOCHS, HIDDEN, MeanLogLikelihood
+from benchmarks.speed.row import Peer, Problem, Row, Run
+from data import load_digits
+from models.rbm import RBM
+from optim.schedules import CosineDecay
+
+DIGITS, PIXELS = 1797, 64
+UPDATES = EPOCHS * -(-DIGITS // BATCH)
+RATE = 0.2
+
+
+def problem(size, rng: np.random.Generator) -> Problem:
+    """Return all digits, their pixels on or off."""
+    digits = load_digits(dtype=np.float32).binarized()
+    return {"X": np.concatenate([digits.train_set[0], digits.test_set[0]])}
+
+
+def ours(problem: Problem) -> Run:
+    """Call RBM.fit."""
+    X = problem["X"]
+
+    def run(repetitions):
+        for seed in range(repetitions):
+            means = X.mean(axis=0)
+            rbm = RBM.create(PIXELS, HIDDEN, rng=seed, means=means, dtype=X.dtype)
+            rbm.fit(
+                X,
+                steps=UPDATES,
+                rng=seed,
+                batch_size=BATCH,
+                chains=BATCH,
+                learning_rate=CosineDecay(RATE, UPDATES),
+            )
+        return {"mean log p": MeanLogLikelihood(rbm.W, rbm.a, rbm.b, X)}
+
+    return run
+
+
+ROW = Row(
+    title=f"fit an RBM {PIXELS}x{HIDDEN} to {DIGITS} digits: {EPOCHS} epochs of "
+    f"persistent CD, batch {BATCH}",
+    dtype="float32",
+    cases={"digits": None},
+    problem=problem,
+    ours=ours,
+    peers={"scikit-learn": Peer(peers.scikit_learn, "scikit-learn", "BernoulliRBM")},
+    tolerance={},
+    at_least=("mean log p",),
+)
