@@ -6,7 +6,7 @@ The plainest model of binary images with a likelihood in closed form: a componen
 blurred image, and one alone is the law of independent pixels. With the shares r_nk of
 image n, which are the probabilities that it came from component k, a step is
 
-    c_k = sum_n r_nk + 2 c,   w_k = c_k / sum_k c_k,   m_ki = (sum_n r_nk x_ni + c) / c_k,
+    c_k = sum_n r_nk + 2 c,  w_k = c_k / sum_k c_k,  m_ki = (sum_n r_nk x_ni + c) / c_k,
 
 as if each component had seen 2 c images more, c with pixel i on and c with it off. For
 c = 0 a pixel that is off in all images of a component could never be on, and one such

@@ -26,8 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.ising4 import SHAPE, SITES, Truth, state_numbers, units
-from models import RBM, kl_divergence
+from models import kl_divergence
 from models.contrastive_divergence import persistent_contrastive_divergence
+from models.rbm import RBM
 from models.rbm_gradient import gap_value_and_gradient
 from optim import SGD, Batches, CosineDecay, MovingAverage, fit
 from samplers.chains import Chains

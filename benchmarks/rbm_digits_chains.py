@@ -14,19 +14,16 @@ UPPER_HALF = np.arange(SIDE**2) < SIDE**2 // 2
 def film(rbm: RBM, x: NDArray, stops: Sequence[int], rng) -> NDArray:
     """Return p(x_i = 1 | h) at some steps of chains, (stops, chains, M).
 
-    x : (chains, M), where the chains begin; shown as it is at stop 0
-    stops : increasing; at each, h is the one that the x of this step is drawn from
+    x : (chains, M), where the chains begin, which is shown at stop 0
+    stops : increasing, from 0; h is the one that the x of this step is drawn from
     """
-    frames, done = [], 0
-    for stop in stops:
-        mean = x
-        if stop > done:
-            x = rbm.gibbs(x, stop - done - 1, rng=rng)
-            p = rbm.prob_h_given_x(x)
-            mean = rbm.prob_x_given_h(rng.random(p.shape, p.dtype) < p)
-            x = (rng.random(x.shape, x.dtype) < mean).astype(x.dtype)
-        frames.append(mean)
-        done = stop
+    frames = [x]
+    for step in range(1, stops[-1] + 1):
+        p = rbm.prob_h_given_x(x)
+        mean = rbm.prob_x_given_h(rng.random(p.shape, p.dtype) < p)
+        x = (rng.random(x.shape, x.dtype) < mean).astype(x.dtype)
+        if step in stops:
+            frames.append(mean)
     return np.array(frames)
 
 

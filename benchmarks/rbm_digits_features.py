@@ -16,15 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.rbm_digits_training import train
 from data import Digits, nudge
 from models.classifier import MLPClassifier
-from models.rbm import RBM
 from optim.schedules import CosineDecay
 
 HIDDEN = 100
 STEPS = 5000  # of the machine
 RATE, BATCH = 0.3, 100
-STEPS_OF_CLASSIFIER = 4000
+STEPS_OF_CLASSIFIER = 2500
 RATE_OF_CLASSIFIER, BATCH_OF_CLASSIFIER = 0.5, 500
 
 
@@ -46,16 +46,7 @@ def read_digits(digits: Digits, rng) -> tuple[Accuracies, Accuracies]:
     digits : with pixels from 0 to 1, not binarized: gray is taken as a mean
     """
     x, labels = digits.nudged().train_set
-    rbm = RBM.create(x.shape[1], HIDDEN, rng=rng, means=x.mean(axis=0), dtype=x.dtype)
-    rbm.fit(
-        x,
-        steps=STEPS,
-        rng=rng,
-        learning_rate=CosineDecay(RATE, STEPS),
-        batch_size=BATCH,
-    )
-    if rbm.history_.interrupted:
-        raise KeyboardInterrupt
+    rbm = train(x, HIDDEN, STEPS, rng, rate=RATE, batch=BATCH)
     tests = digits.test_set, moved_test_set(digits)
     features = [(rbm.transform(images), read) for images, read in tests]
     return (

@@ -17,6 +17,8 @@ from benchmarks.annealing_laws import PARTICLES, mean_and_error, weights_of
 from models.rbm import RBM
 from samplers.importance import FewWeightsWarning, Weights
 
+COUNTED = 20  # hidden units of the machine whose log Z is counted
+
 
 @dataclass(frozen=True, eq=False)
 class Annealed:

@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from benchmarks.experiment import Metric, Table
 from benchmarks.rbm_digits_features import HIDDEN as FEATURES
 from benchmarks.rbm_digits_features import Accuracies
 from benchmarks.rbm_digits_figures import SCIKIT_LEARN
-from benchmarks.rbm_digits_partition import Annealed
+from benchmarks.rbm_digits_partition import COUNTED, Annealed
 from benchmarks.rbm_digits_training import Trained
 from samplers.importance import Weights
 
 LIMIT = 5.03  # a normal number is larger once in 2 million: 1e-4 for 200 tests
-MOST = {"quick": (18.8, 17.3, 17.2), "full": (18.5, 16.9, 16.9)}  # nats an image
+MOST = {"quick": (18.7, 17.1, 16.9), "full": (18.5, 16.9, 16.9)}  # nats an image
 THEIRS = "scikit-learn 1.9.1, the best of four rates, 5 seeds"
 # The same of scikit-learn's machine of as many hidden units, rate 0.06, 10 iterations,
 # and logistic regression with C = 6000; and of this alone. Mean of 5 seeds.
@@ -79,10 +77,10 @@ def partition_metrics(
         for side, (mean, error) in zip((1, -1), item.errors(log_Z), strict=True)
     ]
     lower, upper = (weights.log_partition for weights in bounds)
-    enumeration = "enumeration of 2^20 hidden states"
+    enumeration = f"enumeration of 2^{COUNTED} hidden states"
     return [
         Metric(
-            f"20 hidden units, {last.K} temperatures: error of log Z",
+            f"{COUNTED} hidden units, {last.K} temperatures: error of log Z",
             float(up - log_Z),
             "nats",
             at_least=-0.1,
@@ -110,7 +108,7 @@ def partition_metrics(
             source="bounds in the mean, for every number of temperatures",
         ),
         Metric(
-            "128 hidden units: upper bound of log Z less lower bound",
+            "the largest machine: upper bound of log Z less lower bound",
             upper - lower,
             "nats",
             at_least=-0.3,
@@ -127,7 +125,7 @@ def feature_metrics(
     """Hold logistic regression by features, and by pixels, to scikit-learn's."""
     source = "scikit-learn 1.9.1, same images, 5 seeds"
     by_features = f"logistic regression by {FEATURES} features"
-    least = (0.935, 0.925) if size == "full" else (0.92, 0.91)
+    least = (0.935, 0.925) if size == "full" else (0.93, 0.92)
     return [
         Metric(
             f"{by_features}: accuracy, test images",
@@ -137,7 +135,7 @@ def feature_metrics(
             source=source,
         ),
         Metric(
-            f"{by_features}: accuracy, test images as they are and moved",
+            f"{by_features}: accuracy, test images and moved ones",
             features.moved,
             at_least=least[1],
             reference=THEIR_FEATURES.moved,
@@ -151,7 +149,7 @@ def feature_metrics(
             source=source,
         ),
         Metric(
-            "logistic regression by pixels: accuracy, test images as they are and moved",
+            "logistic regression by pixels: accuracy, test images and moved ones",
             pixels.moved,
             tolerance=0.03,
             reference=THEIR_PIXELS.moved,
@@ -160,15 +158,19 @@ def feature_metrics(
     ]
 
 
-def filling_metrics(machine: float, mixture: float, pixels: float) -> list[Metric]:
-    """Hold what fills in the lower half to simpler ways, in nats a pixel."""
+def filling_metrics(surprises: Sequence[float], size: str) -> list[Metric]:
+    """Hold what fills in the lower half to simpler ways.
+
+    surprises : nats a pixel, of the largest machine, the mixture, independent pixels
+    """
+    machine, mixture, pixels = surprises
     what = "lower half from the upper one: mean of -log p(pixel)"
     return [
         Metric(
-            f"{what}, 128 hidden units",
+            f"{what}, the largest machine",
             machine,
             "nats",
-            at_most=0.27,
+            at_most=0.29 if size == "full" else 0.32,
             reference=mixture,
             source="the mixture of this run, in closed form",
         ),

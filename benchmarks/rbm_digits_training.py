@@ -8,7 +8,6 @@ training images from which nothing is learned meanwhile; a test image decides no
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 from numpy.typing import NDArray
 
 from data import split
@@ -18,6 +17,20 @@ from optim.schedules import CosineDecay
 
 RATE = 0.1
 VALIDATION = 0.2  # of the training images
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a machine is trained and measured.
+
+    steps : of the training
+    decays : the weight decays to choose from
+    temperatures : of log Z by annealing
+    """
+
+    steps: int
+    decays: Sequence[float]
+    temperatures: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,35 +83,45 @@ def cost(rbm: RBM, x: NDArray, log_Z: Estimate) -> float:
 
 
 def train(
-    x: NDArray, hidden: int, steps: int, decay: float, rng, callbacks: Iterable = ()
+    x: NDArray,
+    hidden: int,
+    steps: int,
+    rng,
+    *,
+    rate: float = RATE,
+    batch: int = 50,
+    decay: float = 0.0,
+    callbacks: Iterable = (),
 ) -> RBM:
-    """Return a machine that has learned x : (n, M) by persistent chains."""
+    """Return a machine that has learned x : (n, M) by 100 persistent chains.
+
+    Raises KeyboardInterrupt if that was interrupted: half a training is no result.
+    """
     rbm = RBM.create(x.shape[1], hidden, rng=rng, means=x.mean(axis=0), dtype=x.dtype)
     rbm.fit(
         x,
         steps=steps,
         rng=rng,
-        learning_rate=CosineDecay(RATE, steps),
+        batch_size=batch,
+        learning_rate=CosineDecay(rate, steps),
         weight_decay=decay,
         callbacks=callbacks,
     )
-    if rbm.history_.interrupted:
+    if vars(rbm)["history_"].interrupted:
         raise KeyboardInterrupt
     return rbm
 
 
-def choose(
-    x: NDArray, hidden: int, steps: int, decays: Sequence[float], temperatures: int, rng
-) -> dict[float, float]:
+def choose(x: NDArray, hidden: int, plan: Plan, rng) -> dict[float, float]:
     """Return the cost of validation images for each weight decay.
 
     Machines learn the other images, as many steps as the one that is chosen will.
     """
     rows, held_out = split(len(x), (1 - VALIDATION, VALIDATION), rng=rng)
     costs = {}
-    for decay in decays:
-        rbm = train(x[rows], hidden, steps, decay, rng)
-        log_Z = log_partition(rbm, x[rows], temperatures, rng)
+    for decay in plan.decays:
+        rbm = train(x[rows], hidden, plan.steps, rng, decay=decay)
+        log_Z = log_partition(rbm, x[rows], plan.temperatures, rng)
         costs[decay] = cost(rbm, x[held_out], log_Z)
     return costs
 
@@ -113,19 +136,16 @@ def learn(
     x: NDArray,
     x_test: NDArray,
     hidden: int,
-    steps: int,
-    decays: Sequence[float],
-    temperatures: int,
+    plan: Plan,
     rng,
     callbacks: Iterable = (),
 ) -> Trained:
     """Choose the weight decay, train on all training images, measure on the test."""
-    costs = {}
-    if len(decays) > 1:
-        costs = choose(x, hidden, steps, decays, temperatures, rng)
-    decay = min(costs, key=costs.__getitem__) if costs else decays[0]
-    rbm = train(x, hidden, steps, decay, rng, callbacks)
-    log_Z = log_partition(rbm, x, temperatures, rng)
-    return Trained(
-        rbm, decay, costs, log_Z, cost(rbm, x, log_Z), cost(rbm, x_test, log_Z)
-    )
+    costs, decay = {}, plan.decays[0]
+    if len(plan.decays) > 1:
+        costs = choose(x, hidden, plan, rng)
+        decay = min(costs, key=costs.__getitem__)
+    rbm = train(x, hidden, plan.steps, rng, decay=decay, callbacks=callbacks)
+    log_Z = log_partition(rbm, x, plan.temperatures, rng)
+    on_train, on_test = (cost(rbm, some, log_Z) for some in (x, x_test))
+    return Trained(rbm, decay, costs, log_Z, on_train, on_test)

@@ -11,6 +11,11 @@ the second one being the reconstruction error. That one needs no log Z, which is
 is watched so often. It asks whether a pattern is found again where it was, and not what
 else the machine generates: two machines that copy are alike to it.
 
+Persistent chains fail here in a way of their own. The better the patterns are learned,
+the less is between them, and at a rate that stays as it is the machine moves faster
+than its chains get from one pattern to another: patterns where they happen to be are
+unlearned, and others left alone, until a few have all the probability.
+
 Source of the comparison: A. Fischer and C. Igel, Empirical analysis of the divergence
 of Gibbs sampling based learning algorithms for restricted Boltzmann machines, ICANN
 (2010), where likelihoods fall in the same way.
@@ -23,7 +28,7 @@ from numpy.typing import NDArray
 
 from benchmarks.experiment import Metric, Table
 from benchmarks.rbm_toy_restarts import PROBLEMS, SQUARES, optimum
-from models import RBM
+from models.rbm import RBM
 from models.rbm_gradient import exact_value_and_gradient
 
 METHODS = {

@@ -12,7 +12,7 @@ from benchmarks.experiment import Picture
 from benchmarks.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, tidy
 from benchmarks.rbm_toy_curves import CHAINS, HIDDEN, LARGEST, METHODS, RATE
 from benchmarks.rbm_toy_restarts import ONE, PROBLEMS, SQUARES, TWO, optimum
-from models import RBM
+from models.rbm import RBM
 from samplers.exact import exact_draws, visible_probabilities
 from samplers.machine import binary_states
 
@@ -134,7 +134,7 @@ def draw_optima(name: str, values: Mapping[int, Sequence], ax: Axes) -> None:
         )
     ax.axhline(optimum(PROBLEMS[name].law), color=GREY, lw=1, ls="--", label="log K")
     ax.set_xticks(list(values))
-    ax.set(xlabel="hidden units", title=name)
+    ax.set(xlabel="hidden units", title=name.capitalize())
 
 
 def curves_picture(found, whose: str) -> Picture:
@@ -146,7 +146,7 @@ def curves_picture(found, whose: str) -> Picture:
     axes = figure.subplots(2, len(found), sharex=True)
     for k, (name, runs) in enumerate(found.items()):
         units = HIDDEN[SQUARES[name]]
-        axes[0, k].set_title(f"{name}, {units} hidden units", fontsize=10)
+        axes[0, k].set_title(f"{name.capitalize()}, {units} hidden", fontsize=10)
         for row, key in enumerate(("kl", "errors")):
             draw_curves(runs, key, axes[row, k])
         axes[1, k].set_xlabel("training step")
@@ -156,10 +156,10 @@ def curves_picture(found, whose: str) -> Picture:
     figure.suptitle(f"Likelihood and reconstruction while machines learn ({whose})")
     caption = (
         "Above, KL(data || model) by all states, which is zero for a machine that has "
-        "learned the patterns; below, the squared error of their reconstructions. This "
-        "falls for all methods alike, also where the likelihood becomes worse. All "
-        f"patterns at each step, a rate of {RATE:g}, one start; {CHAINS} persistent "
-        f"chains. {whose.capitalize()}."
+        "learned the patterns; below, the squared error of their reconstructions. By "
+        "this CD-1 does about as well as the exact gradient, also where its likelihood "
+        f"becomes worse. All patterns at each step, a rate of {RATE:g}, one start; "
+        f"{CHAINS} persistent chains, which cannot keep up. {whose.capitalize()}."
     )
     return Picture("learning curves", figure, caption)
 
@@ -192,7 +192,7 @@ def disagreement_picture(found, seed: int) -> Picture:
         title += f"{missing} of the patterns"
         ax.set_title(title, fontsize=9, loc="left", color=COLORS[method])
     figure.suptitle(
-        f"{LARGEST}: what the reconstruction error does not tell (seed {seed})"
+        f"{LARGEST.capitalize()}: what reconstruction does not tell (seed {seed})"
     )
     caption = (
         "Left: four trainings in the plane of KL and reconstruction error. They begin "

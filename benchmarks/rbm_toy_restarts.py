@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from benchmarks.experiment import Metric, Table
 from data.patterns import Patterns, bars_and_stripes, even_parity
-from models import RBM
+from models.rbm import RBM
 from models.rbm_gradient import exact_value_and_gradient
 from optim import LBFGS
 
@@ -65,7 +65,7 @@ PROBLEMS = {
         even_parity(3),
         {1: ONE, 2: TWO, 3: np.log(4), 4: np.log(4)},
         (1, 2, 3, 4),
-        {"quick": 30, "full": 500},
+        {"quick": 24, "full": 500},
     ),
     "bars and stripes 2 x 2": Problem(
         bars_and_stripes(2),
@@ -77,13 +77,13 @@ PROBLEMS = {
         bars_and_stripes(3),
         {3: 4.22339, 4: 3.21769, 5: LN[3], 6: LN[3]},
         (5, 6),
-        {"quick": 12, "full": 200},
+        {"quick": 10, "full": 200},
     ),
     "bars and stripes 4 x 4": Problem(
         bars_and_stripes(4),
         {6: 3.86330, 7: LN[4], 8: LN[4]},
         (8,),
-        {"quick": 4, "full": 40},
+        {"quick": 3, "full": 40},
     ),
 }
 

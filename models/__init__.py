@@ -5,10 +5,12 @@ a network as an estimator. likelihoods and divergences are what generative model
 made of; gaussian_divergences, wasserstein, transport and mmd compare laws that are not
 given as probabilities. arguments and estimator hold what all ask of their input.
 
-rbm and gaussian_rbm are Boltzmann machines, with rbm_gradient, contrastive_divergence
-and rbm_training, how they learn, and rbm_likelihood, pseudo_likelihood and
-rbm_sampling, what they are good for; ebm is any energy that a network gives, with
-ebm_training, replay_buffer and ebm_likelihood, and network_target for the samplers.
+Generative models are imported from their files, `from models.rbm import RBM`, so that
+one family loads without the others. rbm and gaussian_rbm are Boltzmann machines, with
+rbm_gradient, contrastive_divergence and rbm_training, how they learn, and
+rbm_likelihood, pseudo_likelihood and rbm_sampling, what they are good for. ebm is any
+energy that a network gives, with ebm_training, replay_buffer and ebm_likelihood, and
+network_target for the samplers.
 """
 
 from models.classifier import MLPClassifier
@@ -18,15 +20,12 @@ from models.divergences import (
     kl_from_logits,
     total_variation,
 )
-from models.ebm import EBM
-from models.estimate import Estimate
 from models.estimator import NotFittedError
 from models.gaussian_divergences import (
     kl_gaussian,
     kl_gaussian_full,
     kl_standard_normal,
 )
-from models.gaussian_rbm import GaussianRBM
 from models.initializers import INITIALIZERS, glorot, he, orthogonal
 from models.likelihoods import (
     bernoulli_log_likelihood,
@@ -41,25 +40,18 @@ from models.losses import (
 )
 from models.mlp import ACTIVATIONS, MLP, Dense
 from models.mmd import median_distance, squared_mmd
-from models.rbm import RBM
 from models.regressor import MLPRegressor
-from models.replay_buffer import ReplayBuffer
 from models.transport import Transport, optimal_transport, transport_cost
 from models.wasserstein import wasserstein_1d
 
 __all__ = [
     "ACTIVATIONS",
-    "EBM",
     "INITIALIZERS",
     "MLP",
-    "RBM",
     "Dense",
-    "Estimate",
-    "GaussianRBM",
     "MLPClassifier",
     "MLPRegressor",
     "NotFittedError",
-    "ReplayBuffer",
     "Transport",
     "accuracy",
     "bernoulli_log_likelihood",

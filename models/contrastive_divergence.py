@@ -37,9 +37,8 @@ import numpy as np
 from models.rbm_data import as_given, is_binary
 from models.rbm_gradient import (
     exact_value_and_gradient,
-    gap_weights,
+    gap_of_rows,
     input_to_hidden,
-    weighted_log_f,
 )
 from optim.finite import require_finite
 from optim.settings import require_weight_decay
@@ -100,16 +99,14 @@ def contrastive_divergence(
         rbm, optimizer = state
         x = as_given(rbm, "x", batch[0])
         n, dtype = len(x), x.dtype
-        both, t = (
-            np.empty((2 * n, x.shape[1]), dtype),
-            np.empty((2 * n, len(rbm.b)), dtype),
-        )
+        both = np.empty((2 * n, len(rbm.a)), dtype)
+        t = np.empty((2 * n, len(rbm.b)), dtype)
         both[:n] = x
         input_to_hidden(rbm, x, out=t[:n])
         gibbs(rbm, t[:n], k, draw_key(rng), both[n:])
         if gradient is None:
             input_to_hidden(rbm, both[n:], out=t[n:])
-            value, slopes = weighted_log_f(rbm, both, gap_weights(n, n, dtype), t)
+            value, slopes = gap_of_rows(rbm, both, n, t)
         else:
             value, slopes = gradient(rbm, x, both[n:])
         descend(rbm, optimizer, value, slopes, weight_decay)
@@ -133,13 +130,13 @@ def persistent_contrastive_divergence(
     def step(state, batch, rng):
         rbm, optimizer, chains = state
         x = as_given(rbm, "x", batch[0])
-        n, m, dtype = len(x), len(chains), x.dtype
-        both = np.empty((n + m, x.shape[1]), dtype)
+        n = len(x)
+        both = np.empty((n + len(chains), len(rbm.a)), x.dtype)
         both[:n] = x
         t = input_to_hidden(rbm, as_given(rbm, "x", chains))
         gibbs(rbm, t, k, draw_key(rng), both[n:])
         if gradient is None:
-            value, slopes = weighted_log_f(rbm, both, gap_weights(n, m, dtype))
+            value, slopes = gap_of_rows(rbm, both, n)
         else:
             value, slopes = gradient(rbm, x, both[n:])
         descend(rbm, optimizer, value, slopes, weight_decay)

@@ -16,8 +16,9 @@ negatives, it is the gradient of
     gap(Theta) = (mean E(x) - mean E(y)) / T,
 
 in which y is held fixed: that y depends on Theta too has been counted already, in the
-derivative of Z. The gap is no likelihood. It tends to zero whether the model is good or
-has not begun to learn, and a gap that grows is a sign of negatives left behind.
+derivative of Z. The gap is no likelihood. It is near zero whether the model is good or
+has not begun to learn; if it falls and falls, the energy of the negatives is raised and
+they do not follow: the learning rate is too high for so few moves.
 
 The negatives are chains at the temperature T, moved a little at each step: see
 models/replay_buffer.py. As far as these have reached p_T, and as far as the moves leave
@@ -57,9 +58,9 @@ def energy_descent(
     *,
     moves: int,
     step_size: float,
-    sampler: str = "langevin",
+    sampler: str = "mala",
     temperature: float = 1.0,
-    restart: float = 0.05,
+    restart: float = 0.0,
 ) -> Callable:
     """Return the step of `fit` that lowers the gap to the negatives of a buffer.
 
@@ -96,27 +97,22 @@ def energy_descent(
         (x,) = batch
         chains = kind(ebm.target(), step_size, temperature)
         rows, y = buffer.draw(len(x), restart, rng)
-        path = walk(chains, y, moves, rng)
+        accepted = walk(chains, y, moves, rng)
         gap, gradient = differentiate(ebm, x, y, temperature)
         require_finite("the gap", gap)
         optimizer.step(ebm, gradient)
         buffer.put(rows, y)
-        metrics = {"loss": float(gap)}
-        if kind is MALA:
-            metrics["acceptance"] = float(acceptance_rate(path).mean())
-        return state, metrics
+        return state, {"loss": float(gap), **accepted}
 
     return step
 
 
-def walk(sampler: Langevin, state, moves: int, rng):
-    """Move the chains, (n, d), in place; return where they were, (n, moves + 1, d).
-
-    Of Langevin, whose every move is taken, only the end: (n, 1, d).
-    """
-    key, thin = draw_key(rng), 1 if isinstance(sampler, MALA) else moves
-    start = state[:, np.newaxis].copy()
+def walk(sampler: Langevin, state, moves: int, rng) -> dict[str, float]:
+    """Move the chains, (n, d), in place; return the share of moves taken, of MALA."""
+    start, is_adjusted = state[:, np.newaxis].copy(), isinstance(sampler, MALA)
+    thin = 1 if is_adjusted else moves
     draws = np.empty((len(state), moves // thin, state.shape[1]), state.dtype)
+    key = draw_key(rng)
     try:
         sampler.advance(state, draws, key=key, chain=0, step=0, thin=thin)
     except DivergenceError as error:
@@ -124,7 +120,10 @@ def walk(sampler: Langevin, state, moves: int, rng):
             f"the negatives left the numbers: {error}. The parameters are those of the "
             "last good step. Lower step_size, or the learning rate"
         ) from error
-    return np.concatenate([start, draws], axis=1) if thin == 1 else draws
+    if not is_adjusted:
+        return {}
+    path = np.concatenate([start, draws], axis=1)
+    return {"acceptance": float(acceptance_rate(path).mean())}
 
 
 def require_sampler(name: str) -> type[Langevin]:

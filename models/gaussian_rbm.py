@@ -35,7 +35,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from autodiff import stop_gradient
 from models.rbm import RBM
-from models.rbm_data import as_given
+from models.rbm_data import as_given, as_means
 from samplers.machine import Machine, require_precision
 
 LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
@@ -91,32 +91,43 @@ class GaussianRBM(RBM):
         hidden: int,
         *,
         rng,
-        means: NDArray | None = None,
+        means: ArrayLike | None = None,
+        scale: float = 0.01,
         sigma: ArrayLike = 1.0,
         learn_sigma: bool = False,
         scaled: bool = False,
         dtype: DTypeLike = np.float64,
     ) -> "GaussianRBM":
-        """Return a machine with small random couplings, W' ~ N(0, 0.01^2).
+        """Return a machine with random couplings, W' ~ N(0, scale^2), centered:
+
+            E(x, h) = |y|^2 / 2 - y.W' (h - 1/2) + a constant,   y = (x - m) / sigma,
+
+        so that a = m - sigma W' 1/2 and b = -(m / sigma).W'.
 
         Parameters
         ----------
         visible, hidden : M and N
         rng : int, SeedSequence or Generator
-        means : (M,), of the data, which are a then; by default zero
+        means : (M,), m, of the data; by default zero
+        scale : of the couplings. Small ones grow with the correlations of pairs of
+            units, and with the variances as far as sigma^2 is smaller. A sigma that is
+            learned takes the variances in, so that clusters are missed: write scale=1
         sigma : (M,), or a number for all units; best the standard deviations of the
-            data, or less
+            data, or, to find clusters, those of a cluster
         learn_sigma, scaled : see the class
         """
-        W = 0.01 * np.random.default_rng(rng).standard_normal((visible, hidden))
-        a = np.zeros(visible) if means is None else np.asarray(means, np.float64)
+        W = scale * np.random.default_rng(rng).standard_normal((visible, hidden))
+        m = as_means(np.zeros(visible) if means is None else means, visible, False)
         with np.errstate(divide="ignore", invalid="ignore"):
             log_sigma = np.log(np.asarray(sigma, np.float64))
         if log_sigma.ndim == 0:
             log_sigma = np.full(visible, log_sigma)
-        arrays = (W, a, np.zeros(hidden), log_sigma)
+        arrays = (W, m, np.zeros(hidden), log_sigma)
         W, a, b, log_sigma = (array.astype(dtype) for array in arrays)
-        return cls(W, a, b, log_sigma, learn_sigma, True).in_form(scaled=scaled)
+        rbm = cls(W, a, b, log_sigma, learn_sigma, True)
+        rbm.b -= (rbm.a / rbm.sigma) @ W
+        rbm.a -= rbm.sigma * W.sum(axis=1) / 2
+        return rbm.in_form(scaled=scaled)
 
     @property
     def sigma(self):

@@ -47,7 +47,7 @@ fused = register_jitable(
 
 @fused
 def tanh(x):
-    """Return tanh x, within 8 ulp in float32 (6.7 seen), 4 in float64 (2.9 seen).
+    """Return tanh x, within 8 ulp in float32 (6.7 seen), 4 in float64 (2.3 seen).
 
     Both take the beginning of the fraction of J. H. Lambert (1768),
 
@@ -112,11 +112,15 @@ def add_products(W, a, z, points):
     P = POINTS
     for j in range(0, W.shape[0], UNITS):
         for k in range(0, W.shape[1], UNITS):
-            l, m, n = k + 1, k + 2, k + 3
-            w00, w01, w02, w03 = W[j, k], W[j, l], W[j, m], W[j, n]
-            w10, w11, w12, w13 = W[j + 1, k], W[j + 1, l], W[j + 1, m], W[j + 1, n]
-            w20, w21, w22, w23 = W[j + 2, k], W[j + 2, l], W[j + 2, m], W[j + 2, n]
-            w30, w31, w32, w33 = W[j + 3, k], W[j + 3, l], W[j + 3, m], W[j + 3, n]
+            k1, k2, k3 = k + 1, k + 2, k + 3
+            w00, w01 = W[j, k], W[j, k1]
+            w02, w03 = W[j, k2], W[j, k3]
+            w10, w11 = W[j + 1, k], W[j + 1, k1]
+            w12, w13 = W[j + 1, k2], W[j + 1, k3]
+            w20, w21 = W[j + 2, k], W[j + 2, k1]
+            w22, w23 = W[j + 2, k2], W[j + 2, k3]
+            w30, w31 = W[j + 3, k], W[j + 3, k1]
+            w32, w33 = W[j + 3, k2], W[j + 3, k3]
             for first in range(0, points, LANES):
                 x, y = a[k * P + first : (k + 4) * P], z[j * P + first : (j + 4) * P]
                 for i in range(LANES):
@@ -155,8 +159,8 @@ def forward(theta, sizes, codes, values, slopes, n):
     n : see load
     """
     at, weight = 0, 0
-    for l in range(codes.size):
-        ins, outs = sizes[l], sizes[l + 1]
+    for k in range(codes.size):
+        ins, outs = sizes[k], sizes[k + 1]
         to, bias = at + ins * POINTS, weight + ins * outs
         a, z = values[at:to], values[to : to + outs * POINTS]
         slope = slopes[to : to + outs * POINTS]
@@ -166,7 +170,7 @@ def forward(theta, sizes, codes, values, slopes, n):
                 row[i] = b
         add_products(theta[weight:bias].reshape(ins, outs).T, a, z, n)
         for j in range(0, outs * POINTS, POINTS):
-            activate(codes[l], z[j : j + n], slope[j : j + n])
+            activate(codes[k], z[j : j + n], slope[j : j + n])
         at, weight = to, bias + outs
 
 
@@ -176,8 +180,8 @@ def backward(theta, sizes, values, slopes, n):
     to, weight = values.size, theta.size
     for i in range(to - sizes[-1] * POINTS, to):
         values[i] = 1
-    for l in range(sizes.size - 1, 0, -1):
-        ins, outs = sizes[l - 1], sizes[l]
+    for k in range(sizes.size - 1, 0, -1):
+        ins, outs = sizes[k - 1], sizes[k]
         middle, bias = to - outs * POINTS, weight - outs
         at, weight = middle - ins * POINTS, bias - ins * outs
         g, delta, slope = values[at:middle], values[middle:to], slopes[middle:to]

@@ -59,10 +59,10 @@ def write_weights(network: MLP, theta: NDArray) -> None:
 
     Raises ValueError if they are not finite, or if theta is that of another network.
     """
-    for l, layer in enumerate(network.layers):
+    for k, layer in enumerate(network.layers):
         if not (np.isfinite(layer.weights).all() and np.isfinite(layer.bias).all()):
             raise ValueError(
-                f"layer {l} has weights or a bias that are not finite, so that no "
+                f"layer {k} has weights or a bias that are not finite, so that no "
                 "energy is; go back to the network before, with a smaller learning rate"
             )
     widths = padded(network)

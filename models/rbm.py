@@ -35,7 +35,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from autodiff import sigmoid, softplus
 from models import rbm_likelihood, rbm_sampling, rbm_training
-from models.rbm_data import as_given, as_rows
+from models.rbm_data import as_given, as_means, as_rows, log_odds
 from models.stored import Stored
 from samplers.machine import Machine
 
@@ -82,26 +82,36 @@ class RBM(Stored):
         hidden: int,
         *,
         rng,
-        means: NDArray | None = None,
+        means: ArrayLike | None = None,
+        scale: float = 0.01,
         dtype: DTypeLike = np.float64,
     ) -> "RBM":
-        """Return a machine with small random couplings, W ~ N(0, 0.01^2).
+        """Return a machine with random couplings, W ~ N(0, scale^2), centered:
+
+            E(x, h) = -u.x - (x - m).W (h - 1/2) + a constant,   u = log(m / (1 - m)),
+
+        so that a = u - W 1/2 and b = -m.W: at x = m each h_j is a fair coin, and at
+        h = 1/2 the x_i have the means m_i.
 
         Parameters
         ----------
         visible, hidden : M and N
         rng : int, SeedSequence or Generator
-        means : (M,), those of the data, which the machine has itself then, up to its
-            couplings: a_i = log(m_i / (1 - m_i)), with m_i kept to [0.01, 0.99]. By
-            default the units are fair coins
+        means : (M,), m, of the data; kept to [0.01, 0.99], by default 1/2
+        scale : of the couplings. At W = 0, and at the means of the data, the gradient
+            vanishes; small couplings grow with the correlations of pairs of units.
+            Where the data have none, as in XOR, they stay small: write scale=1
 
-        Reference: G. Hinton, A practical guide to training restricted Boltzmann
-        machines (2010), section 8.
+        Raises ValueError for means that are none.
+
+        References: G. Hinton, A practical guide to training restricted Boltzmann
+        machines (2010), section 8; G. Montavon and K.-R. Mueller, Deep Boltzmann
+        machines and the centering trick (2012), for centered units.
         """
-        W = 0.01 * np.random.default_rng(rng).standard_normal((visible, hidden))
-        m = np.full(visible, 0.5) if means is None else np.clip(means, 0.01, 0.99)
-        a = np.log(m / (1 - m))
-        return cls(W.astype(dtype), a.astype(dtype), np.zeros(hidden, dtype))
+        W = scale * np.random.default_rng(rng).standard_normal((visible, hidden))
+        m = as_means(np.full(visible, 0.5) if means is None else means, visible)
+        a, b = log_odds(m) - W.sum(axis=1) / 2, -(m @ W)
+        return cls(W.astype(dtype), a.astype(dtype), b.astype(dtype))
 
     @property
     def machine(self) -> Machine:

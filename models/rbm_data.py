@@ -75,6 +75,31 @@ def as_states(rbm, X: ArrayLike) -> NDArray:
     return X
 
 
+def as_means(means: ArrayLike, units: int, binary: bool = True) -> NDArray[np.float64]:
+    """Return the means of visible units, (units,), or raise.
+
+    Of binary ones, with those near 0 and 1 moved to 0.01 and 0.99.
+    """
+    m = np.asarray(means, np.float64)
+    if m.shape != (units,) or not np.isfinite(m).all():
+        raise ValueError(
+            f"means of shape {m.shape} do not fit; they are ({units},), finite, one "
+            "for each visible unit: X.mean(axis=0)"
+        )
+    if binary and not (m.min() >= 0 and m.max() <= 1):
+        raise ValueError(
+            f"means run from {m.min():g} to {m.max():g}, and a unit that is 0 or 1 has "
+            "a mean between: rescale X, or binarize it by X > threshold, and then take "
+            "X.mean(axis=0)"
+        )
+    return np.clip(m, 0.01, 0.99) if binary else m
+
+
+def log_odds(m):
+    """Return the biases at which single binary units have the means m."""
+    return np.log(m / (1 - m))
+
+
 def is_binary(rbm) -> bool:
     """Whether the visible units are binary."""
     return not hasattr(rbm, "log_sigma")

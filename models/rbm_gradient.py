@@ -42,7 +42,8 @@ from typing import Any
 
 import numpy as np
 
-from autodiff import logsumexp, tree_flatten
+from autodiff import logsumexp
+from autodiff.pytree import duplicate
 from models.rbm_data import as_given, is_binary
 from samplers.elementary import sigmoid, softplus
 from samplers.kernel import kernel
@@ -70,13 +71,32 @@ def gap_value_and_gradient(rbm, x, y) -> tuple[float, Any]:
     where it is not learned.
     """
     x, y = as_given(rbm, "x", x), as_given(rbm, "x", y)
-    both = np.concatenate([x, y])
-    return weighted_log_f(rbm, both, gap_weights(len(x), len(y), both.dtype))
+    return gap_of_rows(rbm, np.concatenate([x, y]), len(x))
 
 
+def gap_of_rows(rbm, rows, n: int, t=None) -> tuple[float, Any]:
+    """Return what gap_value_and_gradient returns for x = rows[:n] and y = rows[n:].
+
+    t : (rows, N), input_to_hidden(rbm, rows) if it is known; overwritten
+    """
+    weights = gap_weights(n, len(rows) - n, rows.dtype)
+    value, slopes = weighted_log_f(rbm, rows, weights, t)
+    return value, holding(rbm, slopes)
+
+
+@lru_cache(maxsize=4)
 def gap_weights(n: int, m: int, dtype):
-    """Return the weights of log f in the gap: -1/n for n data, 1/m for m draws."""
-    return np.repeat(np.array([-1 / n, 1 / m], dtype), [n, m])
+    """Return the weights of log f in the gap, read-only: n of -1/n, m of 1/m."""
+    weights = np.repeat(np.array([-1 / n, 1 / m], dtype), [n, m])
+    weights.flags.writeable = False
+    return weights
+
+
+def holding(rbm, slopes):
+    """Return the derivatives by the arrays of a machine, in their order, as one."""
+    gradient = duplicate(rbm)
+    vars(gradient).update(zip(("W", "a", "b", "log_sigma"), slopes, strict=False))
+    return gradient
 
 
 def negative_log_likelihood(rbm, x):
@@ -105,14 +125,13 @@ def exact_value_and_gradient(rbm, x) -> tuple[float, Any]:
     else:
         log_Z, of_Z = log_partition(rbm.W, rbm.a, rbm.b)
     minus_mean = np.full(len(x), -1 / len(x), x.dtype)
-    value, gradient = weighted_log_f(rbm, x, minus_mean)
-    leaves, rebuild = tree_flatten(gradient)
-    total = [one + other for one, other in zip(leaves, of_Z, strict=True)]
-    return log_Z + value, rebuild(total)
+    value, slopes = weighted_log_f(rbm, x, minus_mean)
+    total = [one + other for one, other in zip(slopes, of_Z, strict=True)]
+    return log_Z + value, holding(rbm, total)
 
 
-def weighted_log_f(rbm, x, weights, t=None) -> tuple[float, Any]:
-    """Return sum_r w_r log f(x_r) and its derivatives by the parameters.
+def weighted_log_f(rbm, x, weights, t=None) -> tuple[float, list]:
+    """Return sum_r w_r log f(x_r) and its slopes by the arrays of the machine.
 
     x : (n, M), of the dtype of the machine
     weights : (n,), w
@@ -120,11 +139,10 @@ def weighted_log_f(rbm, x, weights, t=None) -> tuple[float, Any]:
     """
     if t is None:
         t = input_to_hidden(rbm, x)
-    rebuild = tree_flatten(rbm)[1]
     if is_binary(rbm):
         log_f = x @ rbm.a
         activate(t, log_f)
-        return float(weights @ log_f), rebuild(weighted_means(x, t, weights))
+        return float(weights @ log_f), weighted_means(x, t, weights)
     C, A, sigma = in_units_of_sigma(rbm)
     y = x / sigma
     shift = y - A
@@ -133,7 +151,7 @@ def weighted_log_f(rbm, x, weights, t=None) -> tuple[float, Any]:
     of_C, _, of_b = weighted_means(y, t, weights)
     of_sigma = weights @ shift**2 - np.sum(C * of_C, axis=1)
     slopes = from_units_of_sigma(rbm, of_C, weights @ shift, of_b, of_sigma)
-    return float(weights @ log_f), rebuild(slopes)
+    return float(weights @ log_f), slopes
 
 
 def input_to_hidden(rbm, x, out=None):

@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from models import pseudo_likelihood
 from models.estimate import Estimate
-from models.rbm_data import as_states, is_binary
-from models.rbm_sampling import MAX_WORK, resolve, sample, terms_of
+from models.rbm_data import as_means, as_states, is_binary, log_odds
+from models.rbm_sampling import is_countable, resolve, sample, units_to_enumerate
 from samplers import exact
 from samplers.annealing import annealed_importance, reverse_annealed_importance
 from samplers.chains import require_count
@@ -109,10 +109,10 @@ def log_likelihood(
     """
     X = as_states(rbm, X)
     if log_partition is None:
-        terms = terms_of(rbm.machine)
-        if terms > MAX_WORK:
+        if not is_countable(rbm.machine):
+            units = units_to_enumerate(rbm.machine)
             raise ValueError(
-                f"log Z of this machine is a sum of {terms:.1g} terms, too many to be "
+                f"log Z of this machine is a sum over 2^{units} states, too many to be "
                 "counted at each call: write log_Z = rbm.log_partition(rng=0), and "
                 "log_likelihood(X, log_partition=log_Z)"
             )
@@ -158,16 +158,8 @@ def base_of(rbm, means: ArrayLike | None) -> NDArray:
     M, N = rbm.W.shape
     if means is None:
         means = rbm.prob_x_given_h(np.full(N, 0.5, rbm.a.dtype))
-    bias = np.asarray(means, np.float64)
-    if bias.shape != (M,) or not np.isfinite(bias).all():
-        raise ValueError(
-            f"means of shape {bias.shape} do not fit; they are ({M},), finite, one for "
-            "each visible unit: X.mean(axis=0)"
-        )
-    if is_binary(rbm):
-        m = np.clip(bias, 0.01, 0.99)
-        bias = np.log(m / (1 - m))
-    return bias.astype(rbm.a.dtype)
+    m = as_means(means, M, is_binary(rbm))
+    return (log_odds(m) if is_binary(rbm) else m).astype(rbm.a.dtype)
 
 
 def ladder(temperatures: int) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from models.rbm_data import as_states, is_binary
 from samplers.chains import Chains, require_count
 from samplers.enumeration import MAX_UNITS
-from samplers.exact import exact_draws
+from samplers.exact import enumerates_hidden, exact_draws
 from samplers.gibbs import Gibbs
 from samplers.machine import Machine
 
@@ -138,15 +138,15 @@ def require_known(known, units: int) -> NDArray[np.bool_]:
 def resolve(method: str, estimate: str, machine: Machine) -> str:
     """Return "exact" or the name of what estimates, or raise if method names neither.
 
-    "auto" is exact if Z has at most MAX_WORK terms.
+    "auto" is exact if Z is countable.
     """
     if method not in ("auto", "exact", estimate):
         raise ValueError(
             f"there is no method {method!r}; the names are auto, exact, {estimate}"
         )
     if method == "auto":
-        return "exact" if terms_of(machine) <= MAX_WORK else estimate
-    units = layer_sizes(machine)[0]
+        return "exact" if is_countable(machine) else estimate
+    units = units_to_enumerate(machine)
     if method == "exact" and units > MAX_UNITS:
         raise ValueError(
             f"Z is a sum over 2^{units} states at least, and up to 2^{MAX_UNITS} can "
@@ -155,17 +155,13 @@ def resolve(method: str, estimate: str, machine: Machine) -> str:
     return method
 
 
-def layer_sizes(machine: Machine) -> tuple[int, int]:
-    """Return how many units are enumerated in Z, and how many are summed out.
-
-    The smaller layer is enumerated, and the hidden one beside Gaussian units.
-    """
+def units_to_enumerate(machine: Machine) -> int:
+    """Return n, of which Z has 2^n states to sum over."""
     M, N = machine.W.shape
-    hidden = machine.sigma is not None or N <= M
-    return (N, M) if hidden else (M, N)
+    return N if enumerates_hidden(machine) else M
 
 
-def terms_of(machine: Machine) -> float:
-    """Return the number of terms of Z."""
-    enumerated, others = layer_sizes(machine)
-    return others * 2.0**enumerated
+def is_countable(machine: Machine) -> bool:
+    """Whether Z has at most MAX_WORK terms: m for each state, of the m other units."""
+    n = units_to_enumerate(machine)
+    return (sum(machine.W.shape) - n) * 2**n <= MAX_WORK

@@ -50,7 +50,8 @@ def fit(
     k : Gibbs steps for each update
     batch_size : at most; n if there are no more examples
     chains : of "pcd"
-    learning_rate : for the mean over a batch, a number or a schedule
+    learning_rate : for the mean over a batch, a number or a schedule; best 0.02 or
+        less for a sigma that is learned
     momentum, weight_decay : of the heavy ball; of W alone
     callbacks, checkpoint : as optim.fit takes them
 

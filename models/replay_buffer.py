@@ -2,10 +2,17 @@
 
 Between two steps of training the model changes little, so that a state drawn from it
 before is nearly one of it now, and a few moves from there make up for the difference.
-Chains that go on in this way are persistent. With more chains than a step needs, each
-rests for many steps, and neighbors in time are hardly correlated; and with a chance of
-`restart` a chain that is drawn begins anew, so that none stays for good where the model
-has no other way out.
+Chains that go on in this way are persistent. They begin as draws of the Gaussian factor
+of the model, which is the model itself as long as the network is small; from then on
+they have to keep pace with it. The more there are, the less two steps of training have
+in common, and the longer each of them rests while the model goes on.
+
+With a chance of `restart` a chain that is drawn begins anew, so that none stays for
+good where it has no way out. Those that began a short time ago are no draws of the
+model, though. If they linger where no data are, each step raises the energy there, for
+which nothing makes up, and the likelihood falls. So restarts want to be rare, and
+chains to be long compared to the time in which a start is forgotten: where the network
+is flat, some start_sd^2 / (step_size T) moves.
 
 Sources: T. Tieleman, ICML (2008), for persistent chains; Y. Du and I. Mordatch, NeurIPS
 (2019), for a buffer of many, with restarts.

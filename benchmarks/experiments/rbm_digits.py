@@ -5,8 +5,8 @@ are the negative log-likelihood of 360 test images, exact for 16 units and by an
 importance sampling for more; log Z by annealing, for 20 units, whose states can be
 counted; and what the features of hidden units are worth to a classifier.
 
-The test images decide nothing: the rate of learning and the numbers of steps were
-chosen, and in full runs the weight decay is, by a fifth of the training images.
+The test images decide nothing. Rates and numbers of steps were chosen by a fifth of the
+training images, and so is the weight decay, by each full run anew.
 """
 
 import numpy as np
@@ -31,7 +31,7 @@ from benchmarks.rbm_digits_figures import (
     learning_picture,
     partition_picture,
 )
-from benchmarks.rbm_digits_partition import Annealed, anneal
+from benchmarks.rbm_digits_partition import COUNTED, Annealed, anneal
 from benchmarks.rbm_digits_pictures import (
     fields_picture,
     filled_picture,
@@ -45,17 +45,18 @@ from benchmarks.rbm_digits_tables import (
     machine_table,
     partition_metrics,
 )
-from benchmarks.rbm_digits_training import LearningCurve, Trained, learn, train
+from benchmarks.rbm_digits_training import LearningCurve, Plan, Trained, learn, train
 from data import load_digits
 
 BUDGET = 14
 HIDDEN = (16, 64, 128)
-STEPS = {"quick": 8000, "full": 30_000}
+PLANS = {
+    "quick": Plan(steps=8000, decays=(1e-3,), temperatures=1000),
+    "full": Plan(steps=30_000, decays=(0.0, 3e-4, 1e-3, 3e-3), temperatures=5000),
+}
 POINTS = 25  # of a learning curve
-DECAYS = {"quick": (1e-3,), "full": (0.0, 3e-4, 1e-3, 3e-3)}
-TEMPERATURES = {"quick": 1000, "full": 5000}
 COMPONENTS = 100  # of the mixture
-COUNTED, STEPS_OF_COUNTED = 20, 4000
+STEPS_OF_COUNTED = 4000
 NUMBERS = (1, 4, 16, 64, 256)  # of temperatures
 RUNS = {"quick": 16, "full": 64}
 FILLING = {"quick": 200, "full": 1000}  # Gibbs steps
@@ -65,24 +66,24 @@ CHAINS = 4  # shown from noise, and as many from digits
 
 def run(seed: int, size: str) -> Result:
     """Train all machines, measure them, and let the largest one draw."""
-    rngs = np.random.default_rng(seed).spawn(5)
+    plan, rngs = PLANS[size], np.random.default_rng(seed).spawn(5)
     digits = load_digits(dtype=np.float32)
     binary = digits.binarized()
     (x, _), (x_test, labels) = binary.train_set, binary.test_set
-    trained, curve = learn_all(x, x_test, size, rngs[0])
-    counted, annealed = count(x, RUNS[size], rngs[1])
+    trained, curve = learn_all(x, x_test, plan, rngs[0])
+    log_Z, annealed = count(x, RUNS[size], rngs[1])
     best = trained[-1].rbm
-    bounds = best.log_partition_bounds(rng=rngs[1], means=x.mean(axis=0))
+    bounds = best.log_partition_bounds(
+        rng=rngs[1], temperatures=plan.temperatures, means=x.mean(axis=0)
+    )
     mixture, pixels = fit_mixture(x, COMPONENTS, rng=rngs[2]), independent_pixels(x)
     lines = {
         "independent pixels": -float(pixels.log_likelihood(x_test).mean()),
         f"mixture of {COMPONENTS}": -float(mixture.log_likelihood(x_test).mean()),
     }
     filled = best.inpaint(x_test, UPPER_HALF, rng=rngs[3], steps=FILLING[size])
-    surprises = [
-        surprise(x_test, p)
-        for p in (filled, mixture.fill(x_test, UPPER_HALF), pixels.m)
-    ]
+    by_mixture = mixture.fill(x_test, UPPER_HALF)
+    surprises = [surprise(x_test, p) for p in (filled, by_mixture, pixels.m)]
     rows = [
         {"hidden": hidden, "train": found.train, "test": found.test}
         for hidden, found in zip(HIDDEN, trained, strict=True)
@@ -90,39 +91,30 @@ def run(seed: int, size: str) -> Result:
     return Result(
         metrics=[
             *likelihood_metrics(trained, lines, size),
-            *partition_metrics(annealed, counted, bounds, size),
+            *partition_metrics(annealed, log_Z, bounds, size),
             *feature_metrics(*read_digits(digits, rngs[4]), size),
-            *filling_metrics(*surprises),
+            *filling_metrics(surprises, size),
         ],
         figures=[
             learning_picture(curve, rows, lines, seed),
             fields_picture([found.rbm.W for found in trained[:2]], seed),
             *pictures_of(trained[-1], x, x_test, labels, filled, seed),
-            partition_picture(annealed, counted, seed),
+            partition_picture(annealed, log_Z, seed),
         ],
-        tables=[machine_table(trained, STEPS[size]), *decay_table(trained)],
+        tables=[machine_table(trained, plan.steps), *decay_table(trained)],
         series={"curve": curve, "rows": rows, "lines": lines},
     )
 
 
-def learn_all(x, x_test, size: str, rng) -> tuple[list[Trained], dict[str, list]]:
+def learn_all(x, x_test, plan: Plan, rng) -> tuple[list[Trained], dict[str, list]]:
     """Return a trained machine for each of HIDDEN, and the learning curve of the first.
 
     The curve holds steps, train and test, in exact nats an image.
     """
-    at = np.unique(np.geomspace(20, STEPS[size], POINTS).astype(int))
+    at = np.unique(np.geomspace(20, plan.steps, POINTS).astype(int))
     curve = LearningCurve(x, x_test, at)
     trained = [
-        learn(
-            x,
-            x_test,
-            hidden,
-            STEPS[size],
-            DECAYS[size],
-            TEMPERATURES[size],
-            rng,
-            callbacks=[curve] if hidden == HIDDEN[0] else [],
-        )
+        learn(x, x_test, hidden, plan, rng, [curve] if hidden == HIDDEN[0] else [])
         for hidden in HIDDEN
     ]
     return trained, {"steps": at.tolist(), "train": curve.train, "test": curve.test}
@@ -130,7 +122,7 @@ def learn_all(x, x_test, size: str, rng) -> tuple[list[Trained], dict[str, list]
 
 def count(x: NDArray, runs: int, rng) -> tuple[float, list[Annealed]]:
     """Return the exact log Z of a trained machine, and how it was annealed."""
-    rbm = train(x, COUNTED, STEPS_OF_COUNTED, 0.0, rng)
+    rbm = train(x, COUNTED, STEPS_OF_COUNTED, rng)
     log_Z = rbm.log_partition("exact").value
     return log_Z, anneal(rbm, x.mean(axis=0), NUMBERS, runs, rng)
 

@@ -24,6 +24,7 @@ FAMILIES = {
     "ising4": "energy",
     "langevin": "samplers",
     "optimizers": "digits networks",
+    "rbm-digits": "energy",
     "rbm-toy": "energy",
     "universal-approximation": "digits networks",
 }

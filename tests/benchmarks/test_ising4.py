@@ -38,14 +38,15 @@ from benchmarks.ising4_rows import (
     scales,
 )
 from benchmarks.transition_matrices import chi_square_score
-from models import RBM, kl_divergence
+from models import kl_divergence
+from models.rbm import RBM
 from models.rbm_gradient import free_energy_gap
 from samplers.exact import visible_probabilities
 from samplers.ising_states import all_states, state_number
 from samplers.onsager import CRITICAL_TEMPERATURE
 
 LIMIT = 5.03  # a normal number is larger once in 2 million: 1e-4 for 200 tests
-LARGE = 15.0  # what Student's t with 15 degrees of freedom exceeds more rarely still
+LARGE = 8.0  # and so often is Student's t with 15 degrees of freedom
 
 
 @pytest.fixture(scope="module")
@@ -103,13 +104,13 @@ def test_kl_from_counts_by_hand():
 
 @pytest.mark.parametrize("draws", [50, 1000, 5000])
 def test_the_bias_is_that_of_the_estimate(draws):
-    """Detects a bias that is off by 5 %, with counts rare, mixed and large."""
+    """Detects a bias that is off by a quarter, with counts rare, mixed and large."""
     rng = np.random.default_rng(1)
     q = rng.dirichlet(np.full(500, 0.5))
     estimates = [kl_from_counts(rng.multinomial(draws, q), q) for _ in range(1000)]
     bias, error = bias_of_kl(q, draws), np.std(estimates) / np.sqrt(1000)
     assert abs(np.mean(estimates) - bias) < LIMIT * error
-    assert 2 * LIMIT * error < 0.1 * bias
+    assert 2 * LIMIT * error < bias / 4
 
 
 def test_both_forms_of_the_bias_meet():
@@ -159,10 +160,10 @@ def test_chains_of_the_machine_by_hand_draw_from_the_law(monkeypatch, truths):
     assert numbers.shape == (16, 10_000)
     held = hold(count(numbers), law)
     z = (held.averages - law.averages(law.p)) / held.errors
-    assert np.abs(z).max() < 8.0  # Student's t: once in a million
+    assert np.abs(z).max() < LARGE
     warmer = truth(3.06)
     off = (held.averages - warmer.averages(warmer.p)) / held.errors
-    assert np.abs(off).max() > 8.0
+    assert np.abs(off).max() > LARGE
 
 
 def test_the_centered_gradient_is_that_of_the_other_coordinates():
@@ -215,16 +216,13 @@ def test_a_machine_learns_and_one_seed_gives_one_machine(generated, truths):
     last = kl_divergence(one.law, truths[3.0].p)
     assert one.curves["average"][-1] == pytest.approx(last, rel=1e-12)
     assert last < 0.3
-    coins = scales(truths[3.0], 1000, 0)["coins"]
-    assert coins > 2
+    assert scales(truths[3.0], 1000, 0)["coins"] > 2
 
 
 def test_the_scales_are_in_their_order(truths):
     for law in truths.values():
         found = scales(law, 10**7, 0)
         assert found["coins"] > found["memory"] > found["warmer"] > found["exact draws"]
-        e = law.averages(np.full(STATES, 1 / STATES))[0]
-        assert e == pytest.approx(0, abs=1e-12)
         expected = law.log_Z - SITES * np.log(2)
         assert found["coins"] == pytest.approx(expected, rel=1e-12)
 

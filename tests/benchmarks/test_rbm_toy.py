@@ -32,7 +32,7 @@ from benchmarks.rbm_toy_restarts import (
     restart_table,
 )
 from data.patterns import bars_and_stripes
-from models import RBM
+from models.rbm import RBM
 from samplers.exact import visible_probabilities
 
 

@@ -97,20 +97,34 @@ def test_any_unit_of_x_will_do(kind, sigma, dtype):
 
 
 @pytest.mark.parametrize("scaled", [False, True])
-def test_a_new_machine_is_a_gaussian_up_to_its_couplings(scaled):
-    means, sigma = np.array([3.0, -1.0]), np.array([0.1, 20.0])
-    rbm = GaussianRBM.create(2, 400, rng=0, means=means, sigma=sigma, scaled=scaled)
+@pytest.mark.parametrize("scale", [0.01, 1.0])
+def test_a_new_machine_is_centered(scale, scaled):
+    """E = |y|^2 / 2 - y.W' (h - 1/2), counted from y = 0, with y = (x - m) / sigma."""
+    m, sigma = np.array([3.0, -1.0]), np.array([0.1, 20.0])
+    settings = {"means": m, "sigma": sigma, "scaled": scaled, "scale": scale}
+    rbm = GaussianRBM.create(2, 400, rng=0, **settings)
     assert rbm.scaled == scaled
     assert not rbm.learn_sigma
-    np.testing.assert_allclose(rbm.a, means)
     np.testing.assert_allclose(rbm.sigma, sigma)
-    strength = np.std(rbm.in_form(scaled=True).W, axis=1)
-    np.testing.assert_allclose(strength, 0.01, rtol=0.2)
+    W = rbm.in_form(scaled=True).W
+    np.testing.assert_allclose(np.std(W, axis=1), scale, rtol=0.2)
+    rng = np.random.default_rng(0)
+    y, h = rng.normal(size=(20, 2)), rng.integers(2, size=(20, 400))
+    expected = np.sum(y**2 / 2 - y * ((h - 0.5) @ W.T), axis=1)
+    found = rbm.energy(m + sigma * y, h) - rbm.energy(m, h)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11 * (1 + scale * 400))
+    at_center = rbm.energy(m, h)
+    np.testing.assert_allclose(at_center, at_center[0], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(rbm.prob_h_given_x(m), 0.5, atol=1e-12)
+
+
+def test_a_new_machine_has_the_precision_that_is_asked_for():
     like = GaussianRBM.create(2, 400, rng=0, learn_sigma=True, dtype=np.float32)
     assert like.learn_sigma
     assert like.W.dtype == like.log_sigma.dtype == np.float32
+    assert like.a.dtype == like.b.dtype == np.float32
     assert np.all(like.sigma == 1)
-    assert np.all(like.a == 0)
+    assert np.all(like.b == 0)
 
 
 def test_standard_deviations_that_are_none_are_refused():
@@ -123,6 +137,8 @@ def test_standard_deviations_that_are_none_are_refused():
             GaussianRBM(W, a, b, log_sigma)
     with pytest.raises(ValueError, match=r"sigma of shape \(2,\) does not fit"):
         GaussianRBM.create(3, 2, rng=0, sigma=np.ones(2))
+    with pytest.raises(ValueError, match=r"means of shape \(2,\) do not fit"):
+        GaussianRBM.create(3, 2, rng=0, means=np.ones(2))
     with pytest.raises(TypeError, match="log_sigma is list"):
         GaussianRBM(W, a, b, [0.0, 0.0, 0.0])
     with pytest.raises(TypeError, match="log_sigma is float32"):

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal, localcontext
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -36,10 +37,10 @@ def make(sizes, names=("tanh",), seed=0, gain=1.5, dtype=np.float64):
     """Return a network with biases, and the activations in turn, the last one too."""
     rng = np.random.default_rng(seed)
     layers = []
-    for l, (m, n) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for k, (m, n) in enumerate(pairwise(sizes)):
         W = gain * rng.standard_normal((m, n)) / np.sqrt(m)
         b = rng.standard_normal(n)
-        layers.append(Dense(W.astype(dtype), b.astype(dtype), names[l % len(names)]))
+        layers.append(Dense(W.astype(dtype), b.astype(dtype), names[k % len(names)]))
     return MLP(layers)
 
 
@@ -167,25 +168,26 @@ def arguments_of_tanh(dtype):
     return np.concatenate([x, -x])
 
 
-@kernel
+@kernel(fastmath={"nsz", "contract"})
 def fill_tanh(x, out):
     for i in range(x.size):
         out[i] = kernels.tanh(x[i])
 
 
 @pytest.mark.exact
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_tanh_is_within_4_ulp(dtype):
+@pytest.mark.parametrize(("dtype", "ulp"), [(np.float32, 8), (np.float64, 4)])
+def test_tanh_is_as_exact_as_it_says(dtype, ulp):
+    """Compiled, where products need not be rounded, and in plain Python."""
     x = arguments_of_tanh(dtype)
-    out = np.empty_like(x)
+    compiled = np.empty_like(x)
     with np.errstate(over="ignore"):
-        fill_tanh(x, out)
-        plain = [kernels.tanh(each) for each in x]
-    worst = max(error(y, exact_tanh(Decimal(float(a)))) for a, y in zip(x, out))
-    assert worst < 4
-    assert np.array_equal(out, plain)
-    assert {y.dtype for y in plain} == {np.dtype(dtype)}
-    assert np.all(np.abs(out) <= 1)
+        fill_tanh(x, compiled)
+        plain = np.array([kernels.tanh(each) for each in x])
+    assert plain.dtype == dtype
+    expected = [exact_tanh(Decimal(float(each))) for each in x]
+    for found in (compiled, plain):
+        assert max(map(error, found, expected)) < ulp
+        assert np.all(np.abs(found) <= 1)
 
 
 def test_tanh_at_the_ends():
@@ -308,7 +310,7 @@ def test_refused_prior_sds(bad):
 @pytest.mark.parametrize("other", [make((2, 9, 1)), make((2, 5, 1), dtype=np.float32)])
 def test_refused_weights_of_another_network(other):
     target = network_target(make((2, 5, 1)))
-    with pytest.raises(ValueError, match=r"theta has 48 numbers of float64.*params"):
+    with pytest.raises(ValueError, match=r"theta has 76 numbers of float64.*params"):
         write_weights(other, target.params[0])
 
 
@@ -342,16 +344,16 @@ def test_chains_by_autodiff_and_by_threads(kind):
 
 
 def test_annealing_finds_log_z():
-    """E[w] = Z / Z_0 to five standard errors, here 2 % of Z, where Z / Z_0 is 0.5."""
+    """To 5.03 standard errors, 0.1 nats; from the base to here it changes by 2."""
     network = make((2, 8, 1), ("tanh", "identity"), seed=4)
     target = network_target(network, prior_sd=1.5)
     base = gaussian_target(np.zeros(2), 1.5**2 * np.eye(2))
     bounds = [(-15.0, 15.0)] * 2
     expected = quadrature(twin(network, 1.5), bounds, tolerance=1e-9).log_partition
     path, betas = EnergyPath(target, base, 0.2), np.linspace(0, 1, 21)
-    weights = annealed_importance(path, betas, 1000, rng=0)
+    weights = annealed_importance(path, betas, 2000, rng=0)
     with ThreadPoolExecutor(2) as threads:
-        again = annealed_importance(path, betas, 1000, rng=0, executor=threads)
+        again = annealed_importance(path, betas, 2000, rng=0, executor=threads)
     assert np.array_equal(weights.log_weights, again.log_weights)
     assert weights.standard_error < 0.02
     off = weights.log_partition - expected

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import expit
+from scipy.special import logit
 
 from models.rbm import RBM
 from samplers.machine import binary_states
@@ -127,19 +127,28 @@ def test_the_machine_of_the_samplers_shares_the_arrays():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_new_machine_has_the_means_of_the_data(dtype):
-    """Up to its couplings, of a hundredth."""
-    means = np.array([0.0, 0.2, 0.5, 1.0])
-    rbm = RBM.create(4, 500, rng=0, means=means, dtype=dtype)
+@pytest.mark.parametrize("scale", [0.01, 1.0])
+def test_a_new_machine_is_centered(scale, dtype):
+    """E(x, h) = -u.x - (x - m).W (h - 1/2), counted from x = h = 0."""
+    means, m = np.array([0.0, 0.2, 0.5, 1.0]), np.array([0.01, 0.2, 0.5, 0.99])
+    rbm = RBM.create(4, 400, rng=0, means=means, scale=scale, dtype=dtype)
     assert rbm.W.dtype == rbm.a.dtype == rbm.b.dtype == dtype
-    np.testing.assert_allclose(expit(rbm.a), [0.01, 0.2, 0.5, 0.99], rtol=1e-6)
-    assert np.all(rbm.b == 0)
-    assert np.mean(rbm.W**2) == pytest.approx(1e-4, rel=0.1)
-    again = RBM.create(4, 500, rng=0, dtype=dtype)
-    assert np.all(again.a == 0)
-    assert np.array_equal(again.W, rbm.W)
+    assert np.std(rbm.W) == pytest.approx(scale, rel=0.1)
+    x = binary_states(4)
+    h = np.random.default_rng(0).integers(2, size=(16, 400))
+    coupling = np.sum((x - m) @ rbm.W * (h - 0.5), axis=1) - m @ rbm.W.sum(axis=1) / 2
+    expected, size = -(x @ logit(m)) - coupling, np.sum(np.abs(rbm.W))
+    tolerance = np.finfo(dtype).eps * (size + 10)
+    np.testing.assert_allclose(rbm.energy(x, h), expected, rtol=0, atol=tolerance)
+    by_default = RBM.create(4, 400, rng=0, scale=scale, dtype=dtype)
+    assert np.array_equal(by_default.W, rbm.W)
+    np.testing.assert_allclose(by_default.a, -rbm.W.sum(axis=1) / 2, rtol=1e-5)
 
 
-def test_means_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match=r"a of shape \(3,\) does not fit"):
+def test_means_that_are_none_are_refused():
+    with pytest.raises(ValueError, match=r"means of shape \(3,\) do not fit; they are"):
         RBM.create(4, 2, rng=0, means=np.full(3, 0.5))
+    with pytest.raises(ValueError, match=r"finite, one for each visible unit"):
+        RBM.create(2, 2, rng=0, means=[0.5, np.nan])
+    with pytest.raises(ValueError, match=r"means run from 0 to 16, .* X > threshold"):
+        RBM.create(3, 2, rng=0, means=[0, 16.0, 3])

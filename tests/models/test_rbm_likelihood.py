@@ -254,6 +254,14 @@ def test_beside_gaussian_units_the_hidden_layer_is_counted():
     assert RBM.create(2, 40, rng=0).log_partition().standard_error == 0
 
 
+def test_layers_of_any_size_have_a_method():
+    """2^1100 is beyond the largest float64."""
+    huge = RBM.create(1100, 1200, rng=0)
+    assert huge.sample(1, 0, steps=1).shape == (1, 1100)
+    with pytest.raises(ValueError, match=r"a sum over 2\^1100 states, too many"):
+        huge.log_likelihood(np.zeros((1, 1100)))
+
+
 def test_settings_that_make_no_sense_are_refused():
     rbm = make_rbm("binary")
     with pytest.raises(ValueError, match="the names are auto, exact, ais"):

@@ -6,6 +6,7 @@ mean square of the last states.
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def problem(size: Size, rng: np.random.Generator) -> Problem:
     """Draw a network, and the states from its Gaussian factor alone."""
     sizes, float32 = (2, size.width, size.width, 1), np.float32
     arrays = {"state": np.float32(PRIOR_SD) * rng.standard_normal((size.chains, 2))}
-    for i, shape in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for i, shape in enumerate(pairwise(sizes)):
         arrays[f"W{i}"] = 2 * glorot(*shape, rng=rng, dtype=float32)
         arrays[f"b{i}"] = rng.standard_normal(shape[1], float32)
     return {name: array.astype(float32) for name, array in arrays.items()}
