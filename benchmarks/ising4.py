@@ -35,7 +35,7 @@ Source: G. Miller, Note on the bias of information estimates (1955), in H. Quast
 (ed.), Information Theory in Psychology.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -55,6 +55,8 @@ from samplers.onsager import CRITICAL_TEMPERATURE
 SHAPE = (4, 4)
 SITES, STATES = 16, 2**16
 TEMPERATURES = (2.0, CRITICAL_TEMPERATURE, 2.5, 3.0)
+EXAMPLES = 100_000  # exact draws that a family learns from
+GROUPS = 16  # of its own draws, independent of each other
 AVERAGES = ("energy", "heat capacity", "magnetization", "squared magnetization")
 FEW = 16.0  # a mean of Poisson's law up to which it is summed term by term
 
@@ -151,6 +153,32 @@ def bias_of_kl(q: NDArray, n: int) -> float:
     m = mean[~few]
     excess[~few] = 1 / 2 + 1 / (12 * m) + 1 / (12 * m**2) + 19 / (120 * m**3)
     return float(np.sum(excess + np.expm1(-mean) / 2) / n)
+
+
+@dataclass(frozen=True, eq=False)
+class Generated:
+    """What a family made of the spins at one temperature.
+
+    numbers : (group, draw), of the states that it generated, in independent groups: for
+        independent draws x : (n, 16), state_numbers(x).reshape(GROUPS, -1)
+    parameters : of its model, how many
+    law : (65536,), its own law where that is known, else None
+    curves : name -> values during its training, for its figure
+    """
+
+    numbers: NDArray
+    parameters: int
+    law: NDArray[np.float64] | None = None
+    curves: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def misfit(self) -> float:
+        """KL in nats by which maximum likelihood misses a law in the mean.
+
+        parameters / (2 examples), to leading order, for a model that has the law in it
+        and of which all parameters count.
+        """
+        return self.parameters / (2 * EXAMPLES)
 
 
 @dataclass(frozen=True, eq=False)

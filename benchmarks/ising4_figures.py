@@ -13,12 +13,13 @@ from benchmarks.experiment import Picture
 from benchmarks.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, tidy
 from benchmarks.ising4 import (
     AVERAGES,
+    EXAMPLES,
     SHAPE,
     TEMPERATURES,
     count,
     levels,
 )
-from benchmarks.ising4_rbm import EXAMPLES, PARAMETERS
+from benchmarks.ising4_rbm import PARAMETERS
 from benchmarks.ising4_rows import WARMER, Row
 from samplers.ising_states import density_of_states
 from samplers.onsager import CRITICAL_TEMPERATURE

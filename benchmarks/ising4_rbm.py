@@ -20,12 +20,19 @@ while they move, they favor now the states up and now the states down, whose bal
 chains learn last.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.ising4 import SHAPE, SITES, Truth, state_numbers, units
+from benchmarks.ising4 import (
+    EXAMPLES,
+    GROUPS,
+    SHAPE,
+    SITES,
+    Generated,
+    Truth,
+    state_numbers,
+    units,
+)
 from models import kl_divergence
 from models.contrastive_divergence import persistent_contrastive_divergence
 from models.rbm import RBM
@@ -36,30 +43,14 @@ from samplers.exact import visible_probabilities
 from samplers.gibbs import Gibbs
 
 HIDDEN = 32
-EXAMPLES = 100_000
 BATCH, PERSISTENT = 200, 500
 RATES = 2.0, 0.02  # the first and the last
 SPREAD = 0.3  # of the first couplings
 STEPS = {"quick": 2000, "full": 20_000}
 LOOKS = 16  # at the learning machine
-# Chains that draw: how many, in independent groups, their burn-in and thinning.
-CHAINS, GROUPS = 20_000, 16
+CHAINS = 20_000  # that draw, with burn-in and thinning by size:
 SWEEPS = {"quick": (60, 2), "full": (200, 4)}
 PARAMETERS = SITES * HIDDEN + SITES + HIDDEN
-
-
-@dataclass(frozen=True, eq=False)
-class Generated:
-    """What a family made of the spins at one temperature.
-
-    numbers : (group, draw), of the states that it generated, in independent groups
-    law : (65536,), its own law where that is known, else None
-    curves : of its training, what its figure needs
-    """
-
-    numbers: NDArray
-    law: NDArray[np.float64] | None
-    curves: dict[str, list[float]]
 
 
 def generate(truth: Truth, draws: int, size: str, rng) -> Generated:
@@ -69,6 +60,7 @@ def generate(truth: Truth, draws: int, size: str, rng) -> Generated:
     burn_in, thin = SWEEPS[size]
     return Generated(
         gibbs_draws(rbm, draws, burn_in, thin, rng),
+        PARAMETERS,
         visible_probabilities(rbm.machine),
         curves,
     )

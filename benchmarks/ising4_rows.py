@@ -6,8 +6,10 @@ import numpy as np
 
 from benchmarks.experiment import Table
 from benchmarks.ising4 import (
+    EXAMPLES,
     SITES,
     STATES,
+    Generated,
     Held,
     Truth,
     bias_of_kl,
@@ -15,7 +17,6 @@ from benchmarks.ising4 import (
     hold,
     truth,
 )
-from benchmarks.ising4_rbm import EXAMPLES, Generated
 from models import kl_divergence
 from samplers.onsager import CRITICAL_TEMPERATURE
 

@@ -24,7 +24,6 @@ from optim.schedules import CosineDecay
 HIDDEN = 100
 STEPS = 5000  # of the machine
 RATE, BATCH = 0.3, 100
-STEPS_OF_CLASSIFIER = 2500
 RATE_OF_CLASSIFIER, BATCH_OF_CLASSIFIER = 0.5, 500
 
 
@@ -40,18 +39,19 @@ class Accuracies:
     moved: float
 
 
-def read_digits(digits: Digits, rng) -> tuple[Accuracies, Accuracies]:
+def read_digits(digits: Digits, steps: int, rng) -> tuple[Accuracies, Accuracies]:
     """Return the accuracies by the features of a machine, and by the pixels.
 
     digits : with pixels from 0 to 1, not binarized: gray is taken as a mean
+    steps : of the classifiers
     """
     x, labels = digits.nudged().train_set
     rbm = train(x, HIDDEN, STEPS, rng, rate=RATE, batch=BATCH)
     tests = digits.test_set, moved_test_set(digits)
     features = [(rbm.transform(images), read) for images, read in tests]
     return (
-        accuracies(rbm.transform(x), labels, features, rng),
-        accuracies(x, labels, tests, rng),
+        accuracies(rbm.transform(x), labels, features, steps, rng),
+        accuracies(x, labels, tests, steps, rng),
     )
 
 
@@ -62,15 +62,15 @@ def moved_test_set(digits: Digits) -> tuple[NDArray, NDArray]:
     return np.divide(rows, digits.maximum, dtype=digits.dtype), labels
 
 
-def accuracies(x, labels, tests, rng) -> Accuracies:
+def accuracies(x, labels, tests, steps, rng) -> Accuracies:
     """Return those of logistic regression that has learned x : (n, features).
 
     tests : pairs of (n_test, features) and labels, as they are and moved
     """
     classifier = MLPClassifier(
         hidden_sizes=(),
-        learning_rate=CosineDecay(RATE_OF_CLASSIFIER, STEPS_OF_CLASSIFIER),
-        steps=STEPS_OF_CLASSIFIER,
+        learning_rate=CosineDecay(RATE_OF_CLASSIFIER, steps),
+        steps=steps,
         batch_size=BATCH_OF_CLASSIFIER,
         dtype=x.dtype,
         rng=rng,

@@ -16,6 +16,7 @@ from benchmarks.rbm_digits_partition import COUNTED, Annealed
 
 COLORS = {"train": BLUE, "test": ORANGE}
 LABELS = {"train": "training images", "test": "test images"}
+SHOWN = 16  # runs of a direction
 NATS = "negative log-likelihood (nats an image)"
 # scikit-learn 1.9.1's BernoulliRBM on the same images, 100 epochs in batches of 10, at
 # the best of the rates 0.003, 0.01, 0.02 and 0.06: mean of 5 seeds on the test images.
@@ -126,7 +127,7 @@ def partition_picture(found: Sequence[Annealed], log_Z: float, seed: int) -> Pic
         style: dict[str, Any] = {"fmt": "os"[k], "color": color, "ms": 4, "lw": 1.2}
         places = numbers * (0.96, 1.04)[k]
         tidy(left).errorbar(places, *errors.T, label=name, **style)
-        runs = (last.up, last.down)[k]
+        runs = (last.up, last.down)[k][:SHOWN]
         at = 2 * np.arange(len(runs)) + k
         tidy(right).errorbar(at, runs[:, 0] - log_Z, 2 * runs[:, 1], **style)
     for ax in (left, right):

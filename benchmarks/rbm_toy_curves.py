@@ -99,6 +99,8 @@ def learn(name: str, method: str, steps: int, rng) -> Learned:
         learning_rate=RATE,
         callbacks=[look],
     )
+    if vars(rbm)["history_"].interrupted:
+        raise KeyboardInterrupt
     return Learned(due, np.array(kl), np.array(errors), best, rbm)
 
 

@@ -10,6 +10,7 @@ from benchmarks import experiment, page, record
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+BAR = r"\|"  # in a cell, where a bare one would end it
 PACKAGES = {
     "autodiff": "the reverse-mode engine",
     "models": "networks, losses, distances between distributions",
@@ -31,7 +32,8 @@ def results() -> str:
             known = "" if reference is None else page.number(reference)
             source = f" ({metric['source']})" if metric["source"] else ""
             value = f"{page.spread(metric)} {metric['unit']}".rstrip()
-            lines.append(f"| {name} | {metric['name']} | {value} | {known}{source} |")
+            cells = name, metric["name"], value, known + source
+            lines.append(f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |")
     return "\n".join(lines)
 
 

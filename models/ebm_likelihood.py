@@ -113,10 +113,9 @@ def log_likelihood(
                 "log_partition=ebm.log_partition(rng=0)"
             )
         log_Z = law(ebm, temperature, TOLERANCE).log_partition
-    log_Z = log_Z.value if isinstance(log_Z, Estimate) else float(log_Z)
     with np.errstate(over="ignore"):  # an energy of infinity, so far out
         energies = energy_in_float64(ebm)(X.astype(np.float64))
-    return -energies / temperature - log_Z
+    return -energies / temperature - float(log_Z)
 
 
 def points(ebm, X: ArrayLike) -> NDArray:

@@ -11,9 +11,10 @@ write_weights brings up to date while a network learns.
 """
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from models import network_kernels as kernels
 from models.mlp import MLP
@@ -106,9 +107,9 @@ def require_energy(network: MLP) -> None:
         )
 
 
-def precision(prior_sd: float | None, dtype: DTypeLike) -> np.floating:
+def precision(prior_sd: float | None, dtype: np.dtype[Any]) -> np.floating:
     """Return 1 / s^2 in the dtype, zero for None, or raise ValueError."""
-    number = np.dtype(dtype).type
+    number: type[np.floating] = dtype.type
     if prior_sd is None:
         return number(0)
     with np.errstate(all="ignore"):
@@ -116,6 +117,6 @@ def precision(prior_sd: float | None, dtype: DTypeLike) -> np.floating:
     if not (prior_sd > 0 and 0 < result < np.inf):
         raise ValueError(
             f"prior_sd is {prior_sd!r}; it is a length, positive, whose square and the "
-            f"inverse of that are numbers of {np.dtype(dtype)}; None stands for none"
+            f"inverse of that are numbers of {dtype}; None stands for none"
         )
     return result

@@ -120,10 +120,10 @@ def exact_value_and_gradient(rbm, x) -> tuple[float, Any]:
     if not is_binary(rbm):
         log_Z, of_Z = gaussian_log_partition(rbm)
     elif enumerates_hidden(rbm):
-        log_Z, (W, b, a) = log_partition(rbm.W.T, rbm.b, rbm.a)
+        log_Z, (W, b, a) = binary_log_partition(rbm.W.T, rbm.b, rbm.a)
         of_Z = [W.T, a, b]
     else:
-        log_Z, of_Z = log_partition(rbm.W, rbm.a, rbm.b)
+        log_Z, of_Z = binary_log_partition(rbm.W, rbm.a, rbm.b)
     minus_mean = np.full(len(x), -1 / len(x), x.dtype)
     value, slopes = weighted_log_f(rbm, x, minus_mean)
     total = [one + other for one, other in zip(slopes, of_Z, strict=True)]
@@ -201,7 +201,7 @@ def weighted_means(x, p, weights):
     return [x.T @ p, x_mean, p_mean]
 
 
-def log_partition(W, a, b):
+def binary_log_partition(W, a, b):
     """Return log Z of binary units, and its slopes by W, a and b, over all states x.
 
     The layers may be exchanged: (W^T, b, a) sums over the states h.

@@ -57,8 +57,9 @@ PLANS = {
 POINTS = 25  # of a learning curve
 COMPONENTS = 100  # of the mixture
 STEPS_OF_COUNTED = 4000
-NUMBERS = (1, 4, 16, 64, 256)  # of temperatures
+NUMBERS = {"quick": (1, 16, 256), "full": (1, 4, 16, 64, 256)}  # of temperatures
 RUNS = {"quick": 16, "full": 64}
+READING = {"quick": 1500, "full": 8000}  # steps of the classifiers
 FILLING = {"quick": 200, "full": 1000}  # Gibbs steps
 STOPS = (0, 1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)  # of the chains shown
 CHAINS = 4  # shown from noise, and as many from digits
@@ -71,7 +72,7 @@ def run(seed: int, size: str) -> Result:
     binary = digits.binarized()
     (x, _), (x_test, labels) = binary.train_set, binary.test_set
     trained, curve = learn_all(x, x_test, plan, rngs[0])
-    log_Z, annealed = count(x, RUNS[size], rngs[1])
+    log_Z, annealed = count(x, size, rngs[1])
     best = trained[-1].rbm
     bounds = best.log_partition_bounds(
         rng=rngs[1], temperatures=plan.temperatures, means=x.mean(axis=0)
@@ -92,7 +93,7 @@ def run(seed: int, size: str) -> Result:
         metrics=[
             *likelihood_metrics(trained, lines, size),
             *partition_metrics(annealed, log_Z, bounds, size),
-            *feature_metrics(*read_digits(digits, rngs[4]), size),
+            *feature_metrics(*read_digits(digits, READING[size], rngs[4]), size),
             *filling_metrics(surprises, size),
         ],
         figures=[
@@ -120,11 +121,11 @@ def learn_all(x, x_test, plan: Plan, rng) -> tuple[list[Trained], dict[str, list
     return trained, {"steps": at.tolist(), "train": curve.train, "test": curve.test}
 
 
-def count(x: NDArray, runs: int, rng) -> tuple[float, list[Annealed]]:
+def count(x: NDArray, size: str, rng) -> tuple[float, list[Annealed]]:
     """Return the exact log Z of a trained machine, and how it was annealed."""
     rbm = train(x, COUNTED, STEPS_OF_COUNTED, rng)
     log_Z = rbm.log_partition("exact").value
-    return log_Z, anneal(rbm, x.mean(axis=0), NUMBERS, runs, rng)
+    return log_Z, anneal(rbm, x.mean(axis=0), NUMBERS[size], RUNS[size], rng)
 
 
 def pictures_of(found: Trained, x, x_test, labels, filled, seed: int) -> list[Picture]:

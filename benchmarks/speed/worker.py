@@ -45,8 +45,7 @@ def serve(address: str, distribution: str, requests: TextIO) -> Iterator[dict]:
 def timed(run, repetitions: int) -> dict:
     """Do the work and return its time, by the clock and summed over processors.
 
-    The clock has stopped when results are made plain: what takes long to find, and is
-    no part of the work, may be found when NumPy asks for it.
+    The clock has stopped when NumPy is asked for the results; see Later.
     """
     cpu, start = time.process_time(), time.perf_counter()
     result = run(repetitions)

@@ -13,6 +13,7 @@ from benchmarks.ising4 import (
     SITES,
     STATES,
     TEMPERATURES,
+    Generated,
     bias_of_kl,
     count,
     hold,
@@ -23,7 +24,6 @@ from benchmarks.ising4 import (
 )
 from benchmarks.ising4_figures import exact_averages
 from benchmarks.ising4_rbm import (
-    Generated,
     by_hand,
     centered,
     generate,
@@ -230,7 +230,7 @@ def test_the_scales_are_in_their_order(truths):
 def rows_of(family, numbers, truths, law=None):
     """Return a row at each temperature."""
     return [
-        make_row(family, each, Generated(numbers(each), law and law(each), {}))
+        make_row(family, each, Generated(numbers(each), 560, law and law(each)))
         for each in truths.values()
     ]
 

@@ -26,6 +26,14 @@ def test_the_engine_is_as_short_as_promised():
     assert sum(readme.count(path) for path in paths) <= 500
 
 
+def test_bars_in_a_name_end_no_cell(monkeypatch):
+    metric = {"name": "KL(q || p)", "unit": "nats", "reference": None, "source": ""}
+    monkeypatch.setattr(readme.experiment, "names", lambda: ["one"])
+    monkeypatch.setattr(readme.record, "read", lambda name: {"metrics": [metric]})
+    monkeypatch.setattr(readme.page, "spread", lambda metric: "1.0")
+    assert readme.results().splitlines()[2] == r"| one | KL(q \|\| p) | 1.0 nats |  |"
+
+
 def test_missing_markers_are_named():
     with pytest.raises(ValueError, match="<!-- results -->"):
         readme.updated("no markers")

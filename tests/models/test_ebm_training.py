@@ -5,8 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-from autodiff import check_gradients, grad, tree_flatten, tree_leaves, tree_map
-from models.ebm import EBM
+from autodiff import check_gradients, grad, tree_flatten, tree_map
 from models.ebm_training import energy_descent, energy_gap
 from models.replay_buffer import ReplayBuffer
 from optim import SGD, Batches, fit
@@ -14,14 +13,9 @@ from optim.finite import NonFiniteError
 from samplers.langevin import Langevin
 from samplers.mala import MALA, acceptance_rate
 from samplers.philox import draw_key
+from tests.models.ebms import flat, model
 
 RNG = np.random.default_rng(0)
-
-
-def model(d=2, activation="tanh", seed=0, **settings):
-    return EBM.create(
-        (d, 5, 4, 1), prior_sd=1.3, activation=activation, rng=seed, **settings
-    )
 
 
 def training(ebm, size=40, rate=0.1):
@@ -30,10 +24,6 @@ def training(ebm, size=40, rate=0.1):
         size, ebm.dimension, start_sd=1.3, rng=1, dtype=ebm.dtype
     )
     return ebm, SGD(rate), buffer
-
-
-def flat(tree):
-    return np.concatenate([leaf.ravel() for leaf in tree_leaves(tree)])
 
 
 # The gap

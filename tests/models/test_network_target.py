@@ -1,14 +1,11 @@
 """A network as a target: against autodiff, differences, plain Python, and in chains."""
 
 from concurrent.futures import ThreadPoolExecutor
-from decimal import Decimal, localcontext
-from itertools import pairwise
 
 import numpy as np
 import pytest
 from numba.core import config
 
-from autodiff import grad
 from models import network_kernels as kernels
 from models.mlp import ACTIVATIONS, MLP, Dense
 from models.network_target import CODES, network_target, write_weights
@@ -16,12 +13,11 @@ from samplers.annealing import annealed_importance
 from samplers.chains import Chains
 from samplers.energy_path import EnergyPath
 from samplers.gaussian import gaussian_target
-from samplers.kernel import kernel
 from samplers.langevin import Langevin
 from samplers.mala import MALA
 from samplers.quadrature import quadrature
 from samplers.target import Target
-from tests.samplers.elementary_exact import error
+from tests.models.networks import draw, make, slope, twin
 from tests.samplers.without_jit import bits_without_jit
 
 EPS32 = 2.0**-23
@@ -31,35 +27,6 @@ EACH_SIZE = pytest.mark.parametrize("sizes", SIZES, ids=str)
 compiled_only = pytest.mark.skipif(
     config.DISABLE_JIT, reason="this process compiles nothing"
 )
-
-
-def make(sizes, names=("tanh",), seed=0, gain=1.5, dtype=np.float64):
-    """Return a network with biases, and the activations in turn, the last one too."""
-    rng = np.random.default_rng(seed)
-    layers = []
-    for k, (m, n) in enumerate(pairwise(sizes)):
-        W = gain * rng.standard_normal((m, n)) / np.sqrt(m)
-        b = rng.standard_normal(n)
-        layers.append(Dense(W.astype(dtype), b.astype(dtype), names[k % len(names)]))
-    return MLP(layers)
-
-
-def draw(n, d, dtype=np.float64, seed=1):
-    return (2 * np.random.default_rng(seed).standard_normal((n, d))).astype(dtype)
-
-
-def twin(network, prior_sd):
-    """Return E of x : (n, d), which autodiff differentiates."""
-
-    def energy(x):
-        f = network(x)[:, 0]
-        return f if prior_sd is None else f + np.sum(x**2, axis=1) / (2 * prior_sd**2)
-
-    return energy
-
-
-def slope(energy):
-    return grad(lambda x: np.sum(energy(x)))
 
 
 # ---------------------------------------------------------------- the numbers
@@ -147,56 +114,6 @@ def test_far_out_the_energy_is_finite(name, dtype):
     np.testing.assert_allclose(target.score_at(x), -slope(energy)(x), rtol=rtol)
 
 
-# ---------------------------------------------------------------- tanh
-
-
-def exact_tanh(x):
-    with localcontext() as context:
-        context.prec = 80
-        small = abs(x) < Decimal("1e-30")
-        e = (-2 * abs(x)).exp()
-        return x if small else ((1 - e) / (1 + e)).copy_sign(x)
-
-
-def arguments_of_tanh(dtype):
-    """Return numbers of all sizes, those about the change of formula, and the ends."""
-    rng, info = np.random.default_rng(0), np.finfo(dtype)
-    turn = np.nextafter(dtype(0.4), dtype([-1, 1]))
-    sizes = [rng.uniform(0, 1, 1500), rng.uniform(0, 20, 300), turn, [0.4, 1e3]]
-    sizes += [2.0 ** rng.uniform(-100, 0, 100), [float(info.tiny), float(info.max)]]
-    x = np.concatenate(sizes).astype(dtype)
-    return np.concatenate([x, -x])
-
-
-@kernel(fastmath={"nsz", "contract"})
-def fill_tanh(x, out):
-    for i in range(x.size):
-        out[i] = kernels.tanh(x[i])
-
-
-@pytest.mark.exact
-@pytest.mark.parametrize(("dtype", "ulp"), [(np.float32, 8), (np.float64, 4)])
-def test_tanh_is_as_exact_as_it_says(dtype, ulp):
-    """Compiled, where products need not be rounded, and in plain Python."""
-    x = arguments_of_tanh(dtype)
-    compiled = np.empty_like(x)
-    with np.errstate(over="ignore"):
-        fill_tanh(x, compiled)
-        plain = np.array([kernels.tanh(each) for each in x])
-    assert plain.dtype == dtype
-    expected = [exact_tanh(Decimal(float(each))) for each in x]
-    for found in (compiled, plain):
-        assert max(map(error, found, expected)) < ulp
-        assert np.all(np.abs(found) <= 1)
-
-
-def test_tanh_at_the_ends():
-    x = np.array([0.0, np.inf, -np.inf, np.nan])
-    with np.errstate(all="ignore"):
-        out = [kernels.tanh(each) for each in x]
-    np.testing.assert_array_equal(out, np.tanh(x))
-
-
 # ---------------------------------------------------------------- points
 
 
@@ -209,6 +126,23 @@ def test_points_do_not_touch_each_other(n):
     for function in (target.score_at, target.energy_at):
         alone = np.concatenate([function(x[i : i + 1]) for i in range(n)])
         assert np.array_equal(function(x), alone)
+
+
+@pytest.mark.exact
+@pytest.mark.parametrize("sizes", [(3, 1), (2, 1, 1), (5, 3, 1)], ids=str)
+def test_nothing_is_written_beyond_the_points(sizes):
+    """On both sides of LANES and of POINTS, with guards before and after the arrays."""
+    target, d = network_target(make(sizes), prior_sd=1.3), sizes[0]
+    L, P = kernels.LANES, kernels.POINTS
+    for n in (2, L - 1, L, L + 1, P - 1, P, P + 1, 2 * P, 2 * P + 1):
+        x = np.asfortranarray(draw(n, d))
+        kept, guarded = np.full(d * n + 400, 7.0), np.full(n + 400, 7.0)
+        target.score(x, kept[200:-200].reshape(d, n).T, *target.params)
+        target.energy(x, guarded[200:-200], *target.params)
+        for array in (kept, guarded):
+            assert np.all(array[:200] == 7)
+            assert np.all(array[-200:] == 7)
+            assert np.all(array[200:-200] != 7)
 
 
 @pytest.mark.exact

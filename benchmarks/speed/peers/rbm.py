@@ -12,19 +12,29 @@ tells draws from means and one Gibbs step from two.
 
 import numpy as np
 
+from benchmarks.speed.later import Later
+
 RATE, MOMENTUM, DECAY = 0.01, 0.5, 0.01
 
 
 def judged(problem, W, a, b):
     """Return the mean change of each parameter, and that of W along W, per |W|^2."""
-    W_0, a_0, b_0 = (problem[name].astype(float) for name in ("W", "a", "b"))
-    moved = np.asarray(W, float) - W_0
-    return {
-        "W": moved.mean(),
-        "a": (np.asarray(a) - a_0).mean(),
-        "b": (np.asarray(b) - b_0).mean(),
-        "along W": np.vdot(moved, W_0) / np.vdot(W_0, W_0),
+    theta = {"W": W, "a": a, "b": b}
+    means = {
+        name: Later(mean_change, array, problem[name]) for name, array in theta.items()
     }
+    return means | {"along W": Later(change_along, W, problem["W"])}
+
+
+def mean_change(new, old):
+    """Return the mean of new - old."""
+    return np.mean(np.asarray(new, float) - old)
+
+
+def change_along(new, old):
+    """Return (new - old).old / |old|^2."""
+    old = old.astype(float)
+    return np.vdot(np.asarray(new, float) - old, old) / np.vdot(old, old)
 
 
 def pytorch(problem):
@@ -35,7 +45,7 @@ def pytorch(problem):
     import torch
 
     x = torch.tensor(problem["x"])
-    n, visible, hidden = *x.shape, len(problem["b"])
+    (n, visible), hidden = x.shape, len(problem["b"])
     p, q, h, u_h = (torch.empty(n, hidden) for _ in range(4))
     y, u_y = (torch.empty(n, visible) for _ in range(2))
 

@@ -8,6 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from benchmarks.speed.later import Later
+
 HIDDEN, BATCH, EPOCHS = 100, 10, 10
 # Its best among 0.01, 0.02, 0.05, 0.1 and 0.2, and its default.
 RATE = 0.1
@@ -30,46 +32,44 @@ def scikit_learn(problem):
                 random_state=seed,
             ).fit(X)
         theta = rbm.components_.T, rbm.intercept_visible_, rbm.intercept_hidden_
-        return {"mean log p": MeanLogLikelihood(*theta, X)}
+        return judged(*theta, X)
 
     return run
 
 
-class MeanLogLikelihood:
-    """The mean of log p(x) over the rows of X in nats, computed when NumPy asks for it.
+def judged(W, a, b, X):
+    """Return the mean of log p(x) over the rows of X, in nats."""
+    return {"mean log p": Later(mean_log_likelihood, W, a, b, X)}
 
-    A worker asks after it has stopped its clock. log Z is estimated by annealed
-    importance sampling from independent units with the means of X, as in R.
-    Salakhutdinov and I. Murray, ICML (2008): here, its standard error is 0.1 nats.
+
+def mean_log_likelihood(W, a, b, X):
+    """Return the mean of log p(x) = a.x + sum_j log(1 + exp(b_j + (x W)_j)) - log Z."""
+    W, a, b, X = (np.asarray(array, float) for array in (W, a, b, X))
+    log_f = X @ a + np.logaddexp(0, X @ W + b).sum(axis=1)
+    return log_f.mean() - log_partition(W, a, b, X.mean(axis=0))
+
+
+def log_partition(W, a, b, means):
+    """Return log Z by annealed importance sampling from independent units.
+
+    As R. Salakhutdinov and I. Murray, ICML (2008), who begin at the means of the data.
+    Here the standard error is 0.1 nats.
     """
-
-    def __init__(self, W, a, b, X):
-        self.theta = tuple(np.asarray(array, float) for array in (W, a, b))
-        self.X = np.asarray(X, float)
-
-    def __array__(self, dtype=None, copy=None):
-        W, a, b = self.theta
-        log_f = self.X @ a + np.logaddexp(0, self.X @ W + b).sum(axis=1)
-        return np.array(log_f.mean() - self.log_partition(), dtype)
-
-    def log_partition(self):
-        """Return the estimate of log Z."""
-        W, a, b = self.theta
-        rng = np.random.default_rng(0)
-        p = np.clip(self.X.mean(axis=0), 0.01, 0.99)
-        base = np.log(p / (1 - p))
-        x = (rng.random((PARTICLES, len(a))) < p).astype(float)
-        log_w = np.full(PARTICLES, len(b) * np.log(2) - np.log(1 - p).sum())
-        for last, beta in pairwise(np.linspace(0, 1, TEMPERATURES + 1)):
-            t = x @ W + b
-            log_w += (beta - last) * (x @ (a - base))
-            log_w += np.logaddexp(0, beta * t).sum(axis=1)
-            log_w -= np.logaddexp(0, last * t).sum(axis=1)
-            h = rng.random(t.shape) < sigmoid(beta * t)
-            u = (1 - beta) * base + beta * (a + h @ W.T)
-            x = (rng.random(u.shape) < sigmoid(u)).astype(float)
-        top = log_w.max()
-        return top + np.log(np.exp(log_w - top).mean())
+    rng = np.random.default_rng(0)
+    p = np.clip(means, 0.01, 0.99)
+    base = np.log(p / (1 - p))
+    x = (rng.random((PARTICLES, len(a))) < p).astype(float)
+    log_w = np.full(PARTICLES, len(b) * np.log(2) - np.log(1 - p).sum())
+    for last, beta in pairwise(np.linspace(0, 1, TEMPERATURES + 1)):
+        t = x @ W + b
+        log_w += (beta - last) * (x @ (a - base))
+        log_w += np.logaddexp(0, beta * t).sum(axis=1)
+        log_w -= np.logaddexp(0, last * t).sum(axis=1)
+        h = rng.random(t.shape) < sigmoid(beta * t)
+        u = (1 - beta) * base + beta * (a + h @ W.T)
+        x = (rng.random(u.shape) < sigmoid(u)).astype(float)
+    top = log_w.max()
+    return top + np.log(np.exp(log_w - top).mean())
 
 
 def sigmoid(z):

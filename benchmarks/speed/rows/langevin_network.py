@@ -37,7 +37,7 @@ STANDARD_ERROR = (2 / FIRST.chains) ** 0.5
 def problem(size: Size, rng: np.random.Generator) -> Problem:
     """Draw a network, and the states from its Gaussian factor alone."""
     sizes, float32 = (2, size.width, size.width, 1), np.float32
-    arrays = {"state": np.float32(PRIOR_SD) * rng.standard_normal((size.chains, 2))}
+    arrays: Problem = {"state": PRIOR_SD * rng.standard_normal((size.chains, 2))}
     for i, shape in enumerate(pairwise(sizes)):
         arrays[f"W{i}"] = 2 * glorot(*shape, rng=rng, dtype=float32)
         arrays[f"b{i}"] = rng.standard_normal(shape[1], float32)

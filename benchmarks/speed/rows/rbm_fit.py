@@ -11,7 +11,7 @@ the mean log-likelihood of the digits is at least that of scikit-learn.
 import numpy as np
 
 from benchmarks.speed.peers import rbm_fit as peers
-from benchmarks.speed.peers.rbm_fit import BATCH, EPOCHS, HIDDEN, MeanLogLikelihood
+from benchmarks.speed.peers.rbm_fit import BATCH, EPOCHS, HIDDEN, judged
 from benchmarks.speed.row import Peer, Problem, Row, Run
 from data import load_digits
 from models.rbm import RBM
@@ -46,7 +46,7 @@ def ours(problem: Problem) -> Run:
                 chains=BATCH,
                 learning_rate=CosineDecay(RATE, updates),
             )
-        return {"mean log p": MeanLogLikelihood(rbm.W, rbm.a, rbm.b, X)}
+        return judged(rbm.W, rbm.a, rbm.b, X)
 
     return run
 
