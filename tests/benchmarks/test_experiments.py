@@ -19,6 +19,7 @@ FAMILIES = {
     "annealing": "samplers",
     "diffusion-mixture": "samplers",
     "digits-mlp": "digits networks",
+    "ebm-2d": "energy",
     "gibbs-exact": "samplers",
     "ising": "samplers",
     "ising4": "energy",
