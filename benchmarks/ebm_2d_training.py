@@ -31,7 +31,7 @@ from samplers.quadrature import Quadrature
 
 PRIOR_SD = 1.5
 WIDTH, BATCH, CHAINS = 64, 128, 10_000
-STEPS = {"quick": 800, "full": 6000}
+STEPS = {"quick": 600, "full": 6000}
 RATES = {"quick": 1e-2, "full": 5e-3}
 LOOKS = 20
 TOLERANCE = 1e-3  # of Z, estimated from above

@@ -19,7 +19,7 @@ from benchmarks.ebm_2d_figures import (
 from benchmarks.ebm_2d_training import METHODS, Learned, learn
 from benchmarks.experiment import Metric, Picture, Result, Table
 
-BUDGET = 14
+BUDGET = 16
 SHORT = "moons, short runs"
 # Every law is learned by MALA, and one by all methods.
 ROWS = {f"{name}, MALA": (name, "MALA") for name in LAWS}

@@ -48,7 +48,7 @@ from benchmarks.rbm_digits_tables import (
 from benchmarks.rbm_digits_training import LearningCurve, Plan, Trained, learn, train
 from data import load_digits
 
-BUDGET = 14
+BUDGET = 12
 HIDDEN = (16, 64, 128)
 PLANS = {
     "quick": Plan(steps=8000, decays=(1e-3,), temperatures=1000),
