@@ -98,17 +98,7 @@ def contrastive_divergence(
     def step(state, batch, rng):
         rbm, optimizer = state
         x = as_given(rbm, "x", batch[0])
-        n, dtype = len(x), x.dtype
-        both = np.empty((2 * n, len(rbm.a)), dtype)
-        t = np.empty((2 * n, len(rbm.b)), dtype)
-        both[:n] = x
-        input_to_hidden(rbm, x, out=t[:n])
-        gibbs(rbm, t[:n], k, draw_key(rng), both[n:])
-        if gradient is None:
-            input_to_hidden(rbm, both[n:], out=t[n:])
-            value, slopes = gap_of_rows(rbm, both, n, t)
-        else:
-            value, slopes = gradient(rbm, x, both[n:])
+        _, value, slopes = gap_to_draws(rbm, x, x, k, rng, gradient)
         descend(rbm, optimizer, value, slopes, weight_decay)
         return state, {"loss": float(value)}
 
@@ -129,21 +119,30 @@ def persistent_contrastive_divergence(
 
     def step(state, batch, rng):
         rbm, optimizer, chains = state
-        x = as_given(rbm, "x", batch[0])
-        n = len(x)
-        both = np.empty((n + len(chains), len(rbm.a)), x.dtype)
-        both[:n] = x
-        t = input_to_hidden(rbm, as_given(rbm, "x", chains))
-        gibbs(rbm, t, k, draw_key(rng), both[n:])
-        if gradient is None:
-            value, slopes = gap_of_rows(rbm, both, n)
-        else:
-            value, slopes = gradient(rbm, x, both[n:])
+        x, starts = (as_given(rbm, "x", rows) for rows in (batch[0], chains))
+        y, value, slopes = gap_to_draws(rbm, x, starts, k, rng, gradient)
         descend(rbm, optimizer, value, slopes, weight_decay)
-        chains[...] = both[n:]
+        chains[...] = y
         return state, {"loss": float(value)}
 
     return step
+
+
+def gap_to_draws(rbm, x, starts, k: int, rng, gradient: Callable | None):
+    """Return the ends y of k Gibbs steps, and the free-energy gap with its slopes.
+
+    x : (n, M), data
+    starts : (m, M), where the steps begin, y : (m, M). If they are x itself, the
+        product b + x W with which the steps began is not made again
+    gradient : as for contrastive_divergence
+    """
+    n, rows = len(x), np.concatenate([x, starts])
+    t, y = input_to_hidden(rbm, starts), rows[n:]
+    gibbs(rbm, t, k, draw_key(rng), y)
+    if gradient is not None:
+        return y, *gradient(rbm, x, y)
+    of_rows = np.concatenate([t, input_to_hidden(rbm, y)]) if starts is x else None
+    return y, *gap_of_rows(rbm, rows, n, of_rows)
 
 
 def gibbs(rbm, t, steps: int, key: np.uint64, x) -> None:

@@ -220,12 +220,15 @@ class EBM(Stored):
         state = sd * sampler.start(draw_key(rng), n)
         return Chains(sampler, state=state, rng=rng, thin=steps).run(1)[:, 0]
 
-    def law(self, *, temperature: float = 1.0, tolerance: float = 1e-8) -> Quadrature:
+    def law(
+        self, *, temperature: float = 1.0, tolerance: float = ebm_likelihood.TOLERANCE
+    ) -> Quadrature:
         """Return p_T by quadrature, for d = 1 or 2: density, means, and log Z.
 
         tolerance : relative, of Z
 
-        Raises ValueError for other d.
+        Raises ValueError for other d, and ArithmeticError if four million points do not
+        reach the tolerance.
         """
         return ebm_likelihood.law(self, temperature, tolerance)
 
@@ -234,6 +237,7 @@ class EBM(Stored):
         method: str = "auto",
         *,
         temperature: float = 1.0,
+        tolerance: float = ebm_likelihood.TOLERANCE,
         rng=None,
         temperatures: int = 1000,
         particles: int = 100,
@@ -244,18 +248,22 @@ class EBM(Stored):
 
         Parameters
         ----------
-        method : "quadrature", up to 1e-8; "ais", an estimate by annealed importance
-            sampling; or "auto": quadrature for d = 1 and 2, else the other
+        method : "quadrature"; "ais", an estimate by annealed importance sampling; or
+            "auto": quadrature for d = 1 and 2, else the other
         temperature : T
+        tolerance : of quadrature, relative, of Z; a network of relu has kinks, in the
+            plane along curves, and asks for a larger one, such as 1e-3
         rng, temperatures, particles, executor : of "ais", see samplers/annealing.py
         step_size : eta of its moves, which decides about the error only
 
-        Raises ValueError for other names or settings, or if rng is needed and missing.
+        Raises ValueError for other names or settings, or if rng is needed and missing;
+        ArithmeticError if the tolerance is not reached.
         """
         return ebm_likelihood.log_partition(
             self,
             method,
             temperature,
+            tolerance,
             rng,
             temperatures,
             particles,
@@ -272,8 +280,10 @@ class EBM(Stored):
     ) -> NDArray[np.float64]:
         """Return log p_T(x) for X : (n, d), of shape (n,), in nats.
 
-        log_partition : log Z(T); by default it is computed, for d = 1 or 2
+        log_partition : log Z(T); by default that of the method of this name, for d = 1
+            or 2
 
-        Raises ValueError if X does not fit, or if log Z has to be given.
+        Raises ValueError if X does not fit, or if log Z has to be given or is not
+        finite; ArithmeticError as that method does: give it another tolerance.
         """
         return ebm_likelihood.log_likelihood(self, X, temperature, log_partition)

@@ -37,7 +37,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from autodiff import tree_map
 from models.ebm_training import require_temperature
-from models.estimate import Estimate
+from models.estimate import Estimate, require_log_partition
 from models.estimator import checked_examples
 from models.mlp import MLP
 from samplers.annealing import annealed_importance
@@ -74,6 +74,7 @@ def log_partition(
     ebm,
     method: str,
     temperature: float,
+    tolerance: float,
     rng,
     temperatures: int,
     particles: int,
@@ -88,7 +89,7 @@ def log_partition(
     if method == "auto":
         method = "quadrature" if ebm.dimension <= 2 else "ais"
     if method == "quadrature":
-        return Estimate(float(law(ebm, temperature, TOLERANCE).log_partition))
+        return Estimate(float(law(ebm, temperature, tolerance).log_partition))
     if rng is None:
         raise ValueError(
             f"log Z of {ebm.dimension} coordinates is estimated by annealed importance "
@@ -115,7 +116,7 @@ def log_likelihood(
         log_Z = law(ebm, temperature, TOLERANCE).log_partition
     with np.errstate(over="ignore"):  # an energy of infinity, so far out
         energies = energy_in_float64(ebm)(X.astype(np.float64))
-    return -energies / temperature - float(log_Z)
+    return -energies / temperature - require_log_partition(log_Z)
 
 
 def points(ebm, X: ArrayLike) -> NDArray:

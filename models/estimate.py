@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+ROUNDING = 1e-15  # relative, of float64
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -25,10 +27,21 @@ class Estimate:
         return float(self.value)
 
     def __repr__(self) -> str:
-        if self.standard_error == 0:
+        if self.standard_error <= ROUNDING * abs(self.value):
             return f"Estimate({self.value:.7g}, exact)"
         if not math.isfinite(self.standard_error):
             return f"Estimate({self.value:.6g} +- {self.standard_error})"
         places = max(0, 1 - math.floor(math.log10(self.standard_error)))
         value, error = (f"{x:.{places}f}" for x in (self.value, self.standard_error))
         return f"Estimate({value} +- {error})"
+
+
+def require_log_partition(log_partition: float | Estimate) -> float:
+    """Return the number, or raise ValueError unless it is finite."""
+    number = float(log_partition)
+    if not math.isfinite(number):
+        raise ValueError(
+            f"log_partition is {number}, and no probability can be told with it; give "
+            "what model.log_partition() returns"
+        )
+    return number

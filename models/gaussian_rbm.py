@@ -27,7 +27,6 @@ Raiko, ICANN (2011), for x / sigma^2 and log sigma; A. Krizhevsky, Learning mult
 layers of features from tiny images (2009), for x / sigma.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,9 +35,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from autodiff import stop_gradient
 from models.rbm import RBM
 from models.rbm_data import as_given, as_means
+from models.rbm_gradient import LOG_SQRT_2PI
 from samplers.machine import Machine, require_precision
-
-LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
 
 @dataclass(eq=False)

@@ -154,11 +154,11 @@ def weighted_log_f(rbm, x, weights, t=None) -> tuple[float, list]:
     return float(weights @ log_f), slopes
 
 
-def input_to_hidden(rbm, x, out=None):
-    """Return t = b + x W, or with Gaussian units b + y C, (n, N), in `out` if given."""
+def input_to_hidden(rbm, x):
+    """Return t = b + x W, or with Gaussian units b + y C, (n, N)."""
     if not is_binary(rbm):
         x = x / np.exp((1 if rbm.scaled else 2) * rbm.log_sigma)
-    t = np.matmul(x, rbm.W, out=out)
+    t = x @ rbm.W
     t += rbm.b
     return t
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models import pseudo_likelihood
-from models.estimate import Estimate
+from models.estimate import Estimate, require_log_partition
 from models.rbm_data import as_means, as_states, is_binary, log_odds
 from models.rbm_sampling import is_countable, resolve, sample, units_to_enumerate
 from samplers import exact
@@ -105,7 +105,8 @@ def log_likelihood(
     log_partition : log Z, if known; by default it is counted, anew for each call, if
         it is a sum of at most 10^8 terms
 
-    Raises ValueError if it has more terms, or if X holds what is no state.
+    Raises ValueError if it has more terms or is given and not finite, or if X holds
+    what is no state.
     """
     X = as_states(rbm, X)
     if log_partition is None:
@@ -117,7 +118,8 @@ def log_likelihood(
                 "log_likelihood(X, log_partition=log_Z)"
             )
         log_partition = exact.log_partition(in_float64(rbm).machine)
-    return -free_energies(in_float64(rbm), X) - float(log_partition)
+    log_Z = require_log_partition(log_partition)
+    return -free_energies(in_float64(rbm), X) - log_Z
 
 
 def pseudo_log_likelihood(rbm, X: ArrayLike) -> NDArray[np.float64]:

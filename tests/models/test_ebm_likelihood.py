@@ -164,3 +164,18 @@ def test_points_far_out_and_laws_that_are_narrow():
         log_p = narrow.log_likelihood(inside, temperature=T)
         assert np.isfinite(log_p).all()
         assert law.probabilities.sum() == pytest.approx(1)
+
+
+def test_kinks_of_relu_take_another_tolerance():
+    """What is reached is what was asked for."""
+    ebm = EBM.create((2, 16, 16, 1), prior_sd=1.0, activation="relu", rng=0)
+    with pytest.raises(ArithmeticError, match="Z may still change"):
+        ebm.log_partition()
+    rough, fine = (ebm.log_partition(tolerance=t).value for t in (1e-3, 1e-5))
+    assert rough == pytest.approx(fine, abs=1e-3)
+
+
+def test_a_log_partition_that_is_none_is_refused():
+    ebm = linear([1.0], 0.0, 1.0)
+    with pytest.raises(ValueError, match="log_partition is nan"):
+        ebm.log_likelihood(np.zeros((1, 1)), log_partition=np.nan)

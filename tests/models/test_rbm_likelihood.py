@@ -242,6 +242,8 @@ def test_a_sum_of_too_many_terms_is_not_begun(kind):
         rbm.log_likelihood(x)
     log_Z = rbm.log_partition(rng=0, temperatures=20)
     assert np.isfinite(rbm.log_likelihood(x, log_partition=log_Z)).all()
+    with pytest.raises(ValueError, match="log_partition is nan"):
+        rbm.log_likelihood(x, log_partition=np.nan)
 
 
 def test_beside_gaussian_units_the_hidden_layer_is_counted():
@@ -302,3 +304,6 @@ def test_an_estimate_shows_how_far_it_may_be_off():
     assert repr(Estimate(123.4, 56.7)) == "Estimate(123 +- 57)"
     assert repr(Estimate(1.5, np.nan)) == "Estimate(1.5 +- nan)"
     assert repr(Estimate(1.5)) == "Estimate(1.5, exact)"
+    assert repr(Estimate(-1.5, 1e-17)) == "Estimate(-1.5, exact)"
+    assert repr(Estimate(0.0, 0.0)) == "Estimate(0, exact)"
+    assert repr(Estimate(0.0, 1e-3)) == "Estimate(0.0000 +- 0.0010)"
