@@ -16,6 +16,7 @@ for a Gaussian. That is differentiated by the parameters of the network at given
 (D. P. Kingma and M. Welling, ICLR 2014); the draw of a bit, u < s(z), is not.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -32,6 +33,7 @@ from models.likelihoods import (
     gaussian_log_likelihood,
 )
 from models.mlp import MLP
+from samplers.philox import HIDDEN, draw_key, normals, uniforms
 
 
 @dataclass(eq=False)
@@ -55,6 +57,8 @@ class Conditional:
                 f"network is a {type(self.network).__name__}; it is an MLP, such as "
                 "MLP.create((64, 128, 20), rng=0)"
             )
+        for part in (*self.network.layers, self.network):
+            part.__post_init__()
         outputs = self.network.layers[-1].bias.size
         if outputs % self.outputs_each:
             raise ValueError(
@@ -79,8 +83,10 @@ class Conditional:
 
     def output(self, x):
         """Return network(x) for x : (..., n_in), of shape (..., n_out)."""
+        if getattr(x, "ndim", 0) in (0, 2):
+            return self.network(x)  # which refuses a single number
         rows = self.network(x.reshape(-1, x.shape[-1]))
-        return rows.reshape(*x.shape[:-1], -1)
+        return rows.reshape(*x.shape[:-1], rows.shape[-1])
 
 
 @dataclass(eq=False)
@@ -92,8 +98,22 @@ class Bernoulli(Conditional):
         return sigmoid(self.output(x))
 
     def draw(self, x, noise):
-        """Return y = 1 where noise < s(z), else 0, for uniforms : (..., n)."""
-        return (noise < self.mean(x)).astype(self.dtype)
+        """Return y = 1 where noise < s(z), else 0, for uniforms : (..., n).
+
+        Raises ValueError where s(z) is not a number.
+        """
+        p = self.mean(x)
+        if not np.all(p >= 0):
+            raise ValueError(
+                "the mean of y is nan, and no noise is less than that, so that all "
+                "bits would be zero: the parameters of the network or x hold nan or "
+                "infinity; load the model of the last good step"
+            )
+        return (noise < p).astype(self.dtype)
+
+    def draw_noise(self, shape: tuple[int, ...], rng) -> NDArray:
+        """Return uniforms in [0, 1) for `draw`, in the dtype of the law."""
+        return _fill(uniforms, np.empty(shape, self.dtype), rng)
 
     def log_density(self, y, x):
         """Return log p(y | x) for y : (..., n), of zeros and ones, in nats, (...)."""
@@ -110,6 +130,10 @@ class _Gaussian(Conditional):
     def draw(self, x, noise):
         """Return y = m + e^(v/2) noise, for standard normals : (..., n)."""
         return reparameterize(*self.moments(x), noise)
+
+    def draw_noise(self, shape: tuple[int, ...], rng) -> NDArray:
+        """Return standard normals for `draw`, in the dtype of the law."""
+        return _fill(normals, np.empty(shape, self.dtype), rng)
 
     def log_density(self, y, x):
         """Return log p(y | x) for y : (..., n), in nats, (...)."""
@@ -142,7 +166,7 @@ class HomoscedasticGaussian(_Gaussian):
     log_variance : v, (n,), or () for one that all entries share
     learn_variance : whether log_variance has a derivative; else it stays as it is
 
-    A learned v is kept to [-30, 20] as `clamp_log_variance` says.
+    A learned v may leave [-30, 20], and counts as `clamp_log_variance` says.
     """
 
     log_variance: NDArray
@@ -158,20 +182,20 @@ class HomoscedasticGaussian(_Gaussian):
                 f"{n} outputs of {self.dtype}: write np.zeros({n}, np.{self.dtype}), "
                 "or one of shape () for all"
             )
-        if not np.all((v >= LOWEST) & (v <= HIGHEST)):
+        kept = np.isfinite(v) if self.learn_variance else (v >= LOWEST) & (v <= HIGHEST)
+        if not np.all(kept):
             raise ValueError(
                 f"log_variance runs from {np.min(v):g} to {np.max(v):g}; it is kept to "
                 f"[{LOWEST:g}, {HIGHEST:g}], standard deviations from 3e-7 to 2e4: "
                 "rescale the data"
             )
+        self.log_variance = np.asarray(v)  # which an optimizer can write to, if ()
 
     def moments(self, x):
         """Return m and v, of shapes (..., n) and () or (n,)."""
-        v = (
-            self.log_variance
-            if self.learn_variance
-            else stop_gradient(self.log_variance)
-        )
+        v = self.log_variance
+        if not self.learn_variance:
+            v = stop_gradient(v)
         return self.output(x), clamp_log_variance(v)
 
 
@@ -194,4 +218,10 @@ def log_variance_of(
             f"squared, or one for each of {size} entries: write X.var(axis=0) for "
             "entries that vary"
         )
-    return np.log(given).astype(dtype)
+    return np.asarray(np.log(given), dtype)
+
+
+def _fill(numbers: Callable, out: NDArray, rng) -> NDArray:
+    """Return out, filled with numbers of a key drawn from rng."""
+    numbers(draw_key(rng), 0, 0, HIDDEN, out.reshape(-1))
+    return out

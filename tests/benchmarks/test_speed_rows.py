@@ -40,6 +40,7 @@ def test_the_rows_are_found_by_name():
         "reverse-diffusion",
         "uniforms",
         "uniforms-float64",
+        "vae",
     ]
     assert all(isinstance(row.load(name), Row) for name in NAMES)
 
@@ -62,6 +63,7 @@ def test_a_peer_starts_where_there_is_only_numpy():
         "random_numbers",
         "rbm",
         "rbm_fit",
+        "vae",
     ]
     done = subprocess.run(
         [sys.executable, "-c", f"{code.format(','.join(names))}; print(*sys.modules)"],
