@@ -189,7 +189,8 @@ class HomoscedasticGaussian(_Gaussian):
                 f"[{LOWEST:g}, {HIGHEST:g}], standard deviations from 3e-7 to 2e4: "
                 "rescale the data"
             )
-        self.log_variance = np.asarray(v)  # which an optimizer can write to, if ()
+        if isinstance(v, np.generic):
+            self.log_variance = np.asarray(v)  # which an optimizer can write to
 
     def moments(self, x):
         """Return m and v, of shapes (..., n) and () or (n,)."""

@@ -65,7 +65,14 @@ def log_joint(model, x, h):
     """Return log p(x, h_1, ..., h_T), the part of p in (5), (..., n), in nats.
 
     x : (n, M); h : T arrays (..., n, d_t)
+
+    Raises ValueError or TypeError if shapes or dtypes do not fit.
     """
+    if len(h) != len(model.decoders):
+        raise ValueError(
+            f"h has {len(h)} arrays and the model {len(model.decoders)} levels of "
+            "latents: h is what reparameterize(x, noise) returns, h_1 first"
+        )
     zero = model.dtype.type(0)
     arrows = zip(model.decoders, pairwise((x, *h)), strict=True)
     prior = gaussian_log_likelihood(h[-1], zero, zero)
@@ -137,12 +144,14 @@ def climb(model, x, noise):
 
 def require_noise(model, x, seen, noise):
     """Raise unless x and seen are (n, M), and noise is of as many draws each level."""
-    if x.ndim != 2 or seen.shape != x.shape or x.shape[1] != model.visible:
+    given = [getattr(rows, "shape", type(rows).__name__) for rows in (x, seen)]
+    if getattr(x, "ndim", 0) != 2 or {*given} != {(len(x), model.visible)}:
         raise ValueError(
-            f"x has shape {x.shape} and the encoder sees {seen.shape}; both are (n, "
+            f"x has shape {given[0]} and the encoder sees {given[1]}; both are (n, "
             f"{model.visible}), a row an example: one example is x[np.newaxis]"
         )
-    shapes = [getattr(eps, "shape", ()) for eps in noise]
+    levels = noise if isinstance(noise, tuple | list) else ()
+    shapes = [getattr(eps, "shape", ()) for eps in levels]
     draws = shapes[0][:-2] if shapes else ()
     expected = [(*draws, len(x), d) for d in model.latents]
     if not isinstance(noise, tuple) or shapes != expected or len(draws) > 1:

@@ -119,12 +119,13 @@ class HierarchicalVAE(Stored):
         The rest is that of VAE.create, which makes what is next to x. All other laws
         are Gaussians that start with log-variances of zero, and p(h_t | h_{t+1}) starts
         at N(0, I) whatever h_{t+1}. Random log-variances would leave the errors of
-        one level in units of another, and log w of an 8x8 image near -10^7 for T = 2.
+        one level in units of another, and log w below -10^5 in the mean, of an 8x8
+        image at T = 2.
         """
-        if not len(latents):
+        if np.ndim(latents) != 1 or not len(latents):
             raise ValueError(
-                "latents is empty, and a model without latents is none: give a size "
-                "for each level, the one next to x first, such as (20, 10)"
+                f"latents is {latents}, and there is at least one level: give a size "
+                "for each, the one next to x first, such as (20, 10), or (20,)"
             )
         rng = np.random.default_rng(rng)
         networks = {"activation": activation, "rng": rng, "dtype": dtype}
@@ -161,6 +162,11 @@ class HierarchicalVAE(Stored):
         return tuple(encoder.size for encoder in self.encoders)
 
     @property
+    def likelihood(self) -> Bernoulli | Gaussian | HomoscedasticGaussian:
+        """p(x | h_1), decoder 0, by the name that all models of latents share."""
+        return self.decoders[0]
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the parameters, float32 or float64."""
         return self.encoders[0].dtype
@@ -178,7 +184,14 @@ class HierarchicalVAE(Stored):
 
         noise : T + 1 arrays (n, d_t), t = 0, ..., T, of standard normals; of uniforms
             for the x of a Bernoulli
+
+        Raises ValueError if there are not T + 1.
         """
+        if len(noise) != len(self.decoders) + 1:
+            raise ValueError(
+                f"noise has {len(noise)} arrays, and this model draws "
+                f"{len(self.decoders) + 1}, x and each level: the first is that of x"
+            )
         *noise, h = noise
         levels = [h]
         for decoder, numbers in zip(
@@ -197,12 +210,16 @@ class HierarchicalVAE(Stored):
         rest = [law.draw_noise((n, law.size), rng) for law in reversed(self.decoders)]
         return self.generate((*reversed(rest), top))[0]
 
+    def transform(self, X: ArrayLike) -> NDArray:
+        """Return features of examples X : (n, M), the means of q(h_1 | x), (n, d_1)."""
+        return self.encoders[0].mean(self.examples(X))
+
     def reconstruct(self, X: ArrayLike) -> NDArray:
         """Return E[x | h_1] at the mean h_1 of q(h_1 | x) for X : (n, M), (n, M).
 
         That it is close to X says that h_1 can hold a copy, not that p(X) is large.
         """
-        return self.decoders[0].mean(self.encoders[0].mean(self.examples(X)))
+        return self.decoders[0].mean(self.transform(X))
 
     # Methods that have files of their own.
     examples = vae_training.as_data

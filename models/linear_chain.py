@@ -25,9 +25,9 @@ the other, are the whole posterior,
     p(h_1, ..., h_T | x) = p(h_1 | x) p(h_2 | h_1) ... p(h_T | h_{T-1}),
 
 which is Markovian upwards, as the encoder of models/hierarchical_vae.py is. With it in
-the encoder's place every importance weight is p(x), whatever the noise. S_t is diagonal
-if rows of W_t are orthogonal in D_t^-1 and C_t is diagonal; an encoder of independent
-entries can be the posterior only then.
+the encoder's place every importance weight is p(x), whatever the noise. An encoder of
+independent entries can be the posterior only if every S_t is diagonal, as it is where
+C_t is and the rows of W_t are orthogonal in D_t^-1.
 
 Sources: M. E. Tipping and C. M. Bishop, Journal of the Royal Statistical Society B 61
 (1999), 611; S. Roweis and Z. Ghahramani, Neural Computation 11 (1999), 305.

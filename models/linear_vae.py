@@ -33,18 +33,15 @@ has collapsed to the prior. Nothing in that is the fault of the encoder or the b
 the likelihood has the same optimum.
 
 Sources: J. Lucas, G. Tucker, R. Grosse and M. Norouzi, Don't blame the ELBO!, NeurIPS
-(2019), sections 4 and 5; B. Dai, Y. Wang, J. Aston, G. Hua and D. Wipf, JMLR 19 (2018),
-41.
+(2019); B. Dai, Y. Wang, J. Aston, G. Hua and D. Wipf, JMLR 19 (2018), 41.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from models.conditionals import (
-    Conditional,
-    HomoscedasticGaussian,
-    log_variance_of,
-)
+from models.arguments import require_features
+from models.conditionals import Conditional, HomoscedasticGaussian, log_variance_of
+from models.gaussian_divergences import kl_standard_normal
 from models.likelihoods import gaussian_log_likelihood
 from models.mlp import MLP, Dense
 from models.probabilistic_pca import (
@@ -93,7 +90,8 @@ def optimal_linear_vae(ppca: ProbabilisticPCA) -> VAE:
     """Return the VAE with the p(x) of a ppca, and the best of its encoders.
 
     Its ELBO is log p(x) for every x if the columns of W are orthogonal, as
-    `ProbabilisticPCA.fit` makes them.
+    `ProbabilisticPCA.fit` makes them, and if no log-variance, log s^2 or log s^2 /
+    lambda_j, is so small that a Gaussian clamps it (models/likelihoods.py).
     """
     W, s2 = ppca.W, ppca.variance
     P = posterior_precision(W, np.log(s2))
@@ -117,7 +115,7 @@ def exact_elbo(vae: VAE, x):
     W = decoder.network.layers[0].weights.T
     spread = W**2 @ (np.exp(v) + np.zeros(vae.latent, W.dtype))
     blur = 0.5 * np.sum(spread * np.exp(-w))
-    cost = 0.5 * np.sum(np.expm1(v) - v + mean**2, axis=-1)
+    cost = kl_standard_normal(mean, v)
     return gaussian_log_likelihood(x, predicted, w) - blur - cost
 
 
@@ -125,10 +123,12 @@ def exact_log_likelihood(vae: VAE, x):
     """Return log p(x) = log N(x; mu, W W^T + diag(s^2)) for x : (n, M), (n,).
 
     In nats, of any VAE whose decoder is linear; it can be differentiated by the
-    parameters. Raises ValueError for another decoder.
+    parameters. Raises ValueError for another decoder, ValueError or TypeError if x does
+    not fit.
     """
     decoder = linear_law("decoder", vae.decoder)
     mean, v = decoder.moments(np.zeros((1, vae.latent), vae.dtype))
+    require_features(x=x, mean=mean)
     return factor_log_likelihood(x, mean, decoder.network.layers[0].weights.T, v)
 
 

@@ -85,7 +85,8 @@ class PCA(Stored):
             is at most n - 1, and less than M where features depend on each other
 
         The decomposition is computed in float64. Raises ValueError or TypeError for
-        what are no examples, ValueError for fewer than two or for another d.
+        what are no examples, ValueError for fewer than two, for another d, or for
+        variances beyond the range of the dtype.
         """
         X = as_examples(X)
         mean, variances, axes = principal_axes(X)
@@ -124,12 +125,15 @@ def principal_axes(X) -> tuple[NDArray, NDArray, NDArray]:
 
     Shapes (M,), (r,) and (r, M), with r the rank of the centered X: the number of its
     singular values above what rounding makes of zero. Raises ValueError if all
-    examples are the same.
+    examples are the same, or vary by more or less than the dtype of X can square.
     """
     n, M = X.shape
-    wide = X.astype(np.float64)
+    wide = X.astype(np.float64, copy=False)
     mean = wide.mean(axis=0)
-    _, sigma, axes = np.linalg.svd(wide - mean, full_matrices=False)
+    centered = wide - mean
+    if n > M:  # R of a QR decomposition has the same axes and fewer rows
+        centered = np.linalg.qr(centered, mode="r")
+    _, sigma, axes = np.linalg.svd(centered, full_matrices=False)
     rounding = 8 * np.finfo(X.dtype).eps * np.abs(wide).max() * np.sqrt(n * M)
     rank = int(np.sum(sigma > rounding))
     if not rank:
@@ -140,7 +144,20 @@ def principal_axes(X) -> tuple[NDArray, NDArray, NDArray]:
     sigma, axes = sigma[:rank], axes[:rank]
     largest = np.abs(axes).argmax(axis=1)[:, np.newaxis]
     axes = axes * np.sign(np.take_along_axis(axes, largest, axis=1))
-    return mean, sigma**2 / n, axes
+    return mean, squared(sigma / np.sqrt(n), X.dtype), axes
+
+
+def squared(deviations: NDArray, dtype: DTypeLike) -> NDArray:
+    """Return the variances, or raise ValueError if a dtype cannot hold them."""
+    limits = np.finfo(dtype)
+    low, high = np.sqrt(float(limits.tiny)), np.sqrt(float(limits.max))
+    if deviations[-1] < low or deviations[0] > high / np.sqrt(len(deviations)):
+        raise ValueError(
+            f"X varies by {deviations[-1]:.2g} to {deviations[0]:.2g} along its axes, "
+            f"and squares of that are beyond the range of {limits.dtype}: take other "
+            "units, X / np.abs(X).max()"
+        )
+    return deviations**2
 
 
 def as_examples(

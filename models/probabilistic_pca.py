@@ -29,7 +29,7 @@ their mean in all other directions. As s^2 -> 0 the mean of h given x becomes, b
 the scale, the coordinates of PCA.
 
 Source: M. E. Tipping and C. M. Bishop, Journal of the Royal Statistical Society B 61
-(1999), 611, sections 3.2 and 3.3 and appendix A.
+(1999), 611.
 """
 
 import math

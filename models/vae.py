@@ -144,6 +144,11 @@ class VAE(Stored):
         return self.encoder.size
 
     @property
+    def likelihood(self) -> Bernoulli | Gaussian | HomoscedasticGaussian:
+        """p(x | h), the decoder, by the name that all models of latents share."""
+        return self.decoder
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the parameters, float32 or float64."""
         return self.encoder.dtype
@@ -185,9 +190,14 @@ class VAE(Stored):
         """Return E[x | h] on the line from x : (n, M) to y : (n, M), (points, n, M).
 
         The line is straight in the latent space, from the mean of q(h | x) to that of
-        q(h | y), and includes both.
+        q(h | y), and includes both. Raises ValueError if x and y differ in shape.
         """
         start, end = self.transform(x), self.transform(y)
+        if start.shape != end.shape:
+            raise ValueError(
+                f"there are {len(start)} x and {len(end)} y, and each line leads from "
+                "one to one: write np.repeat(x, len(y), axis=0) for all from one x"
+            )
         points = require_count("points", points, 2)
         t = np.linspace(0, 1, points, dtype=self.dtype)[:, np.newaxis, np.newaxis]
         return self.decode((1 - t) * start + t * end)

@@ -103,7 +103,15 @@ def elbo_terms(vae, x, noise, *, seen=None) -> Terms:
     reconstruction = vae.decoder.log_density(x, h)
     if noise.ndim == 3:
         reconstruction = np.mean(reconstruction, axis=0)
-    return Terms(reconstruction, 0.5 * (np.expm1(v) - v + mean**2))
+    return Terms(reconstruction, latent_divergences(mean, v))
+
+
+def latent_divergences(mean, log_variance):
+    """Return the terms of (10), KL(q(h_j | x) || p(h_j)), each (..., d), in nats.
+
+    mean, log_variance : as `VAE.encode` returns them
+    """
+    return 0.5 * (np.expm1(log_variance) - log_variance + mean**2)
 
 
 def elbo(vae, x, noise, *, beta: float = 1.0, seen=None):
@@ -157,7 +165,7 @@ def _posterior(vae, x, seen):
 
 def _draw(mean, v, noise):
     """Return h = m + e^(v/2) noise, or raise if they do not fit."""
-    require_precision(mean=mean, noise=noise)
+    require_precision(x=mean, noise=noise)
     if noise.ndim not in (2, 3) or noise.shape[-2:] != mean.shape:
         n, d = mean.shape
         raise ValueError(
@@ -169,9 +177,10 @@ def _draw(mean, v, noise):
 
 
 def _require_draws(noise):
-    if noise.ndim != 3:
+    if getattr(noise, "ndim", 0) != 3:
+        shape = getattr(noise, "shape", type(noise).__name__)
         raise ValueError(
-            f"noise has shape {noise.shape}, and is (k, n, d), for k draws of each "
+            f"noise has shape {shape}, and is (k, n, d), for k draws of each "
             "example: write vae.draw_noise(len(x), rng, k), or noise[np.newaxis] for "
             "k = 1"
         )

@@ -4,7 +4,7 @@ The likelihood is an integral over h, which the encoder turns into a mean:
 
     p(x) = int p(x, h) dh = int q(h | x) w dh = E_q[w],     w = p(x, h) / q(h | x).
 
-Draws h_1 ... h_k of q(h | x) give the estimate log (w_1 + ... + w_k) / k, in the mean
+Draws h_1 ... h_k of q(h | x) give the estimate log[(w_1 + ... + w_k) / k], in the mean
 the bound L_k of models/vae_bounds.py. It is too small by about a half of the square of
 its standard error, so that k in the thousands makes of the bound an estimate; with
 k = 1 it is the ELBO. If q(h | x) is the posterior, every weight is p(x) and one draw
@@ -16,10 +16,9 @@ The function is a method of the models: vae.log_likelihood(X, rng=0). Of the mod
 asks for draw_noise and log_weights, so it takes a single layer of latent variables as
 well as a hierarchy of them.
 
-Sources: D. J. Rezende, S. Mohamed and D. Wierstra, ICML 2014, appendix E; Y. Burda,
-R. Grosse and R. Salakhutdinov, ICLR 2016, for the bounds; A. Kong, J. Liu and W. Wong,
-Journal of the American Statistical Association 89 (1994), 278, for the effective sample
-size.
+Sources: D. J. Rezende, S. Mohamed and D. Wierstra, ICML 2014; Y. Burda, R. Grosse and
+R. Salakhutdinov, ICLR 2016, for the bounds; A. Kong, J. Liu and W. Wong, Journal of the
+American Statistical Association 89 (1994), 278, for the effective sample size.
 """
 
 import warnings
@@ -30,11 +29,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.conditionals import Bernoulli
 from models.estimate import Estimate
-from models.vae_training import as_data, law_of_x
+from models.vae_training import as_data
 from samplers.chains import require_count
 from samplers.importance import FEW, FewWeightsWarning
 
 EXAMPLES, DRAWS = 8, 128  # at a time, so that the layers of a network stay in a cache
+ROUNDING = 1e-6  # relative, of an effective sample size
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ def log_likelihood(
 def as_states(model, X: ArrayLike) -> NDArray:
     """Return X as (n, M) in the dtype of the model, or raise; bits are 0 or 1."""
     X = as_data(model, X)
-    is_binary = isinstance(law_of_x(model), Bernoulli)
+    is_binary = isinstance(model.likelihood, Bernoulli)
     if is_binary and not np.all((X == 0) | (X == 1)):
         raise ValueError(
             f"X has values from {X.min():g} to {X.max():g} that are neither 0 nor 1, "
@@ -141,7 +141,7 @@ def summarized(log_weights: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def warn_of_few(sizes: NDArray[np.float64], samples: int) -> None:
     """Warn if few weights of an example outweigh the others."""
-    few = np.count_nonzero(sizes < FEW)
+    few = np.count_nonzero(sizes < FEW * (1 - ROUNDING))
     if few:
         warnings.warn(
             f"for {few} of {sizes.size} examples the {samples} weights are worth less "

@@ -1,10 +1,14 @@
 """What to watch while a variational autoencoder learns.
 
-The bound on examples that are held out chooses one of the models of a run:
+The bound on examples that are held out chooses one of the models of a run. With
+optim.EarlyStopping it is measured every 200 steps here, and the run ends if ten
+measurements in a row are no better than the best one before them:
 
     stopping = EarlyStopping(held_out_loss(V, rng=1), patience=10, every=200)
     vae.fit(X, steps=20_000, rng=0, callbacks=[stopping])
     best, _ = stopping.state
+
+Then vae is the last model, with history_, and best a copy of the best one.
 
 The divergence of each latent tells which of them are in use. That of an unused one is
 zero: q(h_j | x) = p(h_j) whatever x is.
@@ -17,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from models.vae_bounds import latent_divergences
 from models.vae_training import as_data, require_bound
 from optim import Info
 from samplers.chains import require_count
@@ -51,7 +56,7 @@ def held_out_loss(
 
 @dataclass(eq=False)
 class LatentDivergences:
-    """A callback of `fit` that records the mean of KL(q(h_j | x) || p(h_j)) over X.
+    """A callback of `VAE.fit` that records the mean of KL(q(h_j | x) || p(h_j)) over X.
 
     Parameters
     ----------
@@ -78,7 +83,7 @@ class LatentDivergences:
         if info.step % self.every == 0:
             model = info.state[0]
             mean, v = model.encode(as_data(model, self.X))
-            each = 0.5 * (np.expm1(v) - v + mean**2)
+            each = latent_divergences(mean, v)
             self.steps.append(info.step)
             self.values.append(each.mean(axis=0, dtype=np.float64))
 

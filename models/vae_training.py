@@ -3,7 +3,7 @@
 There are two bounds, of each example, for noise that is given (models/vae_bounds.py),
 
     "elbo"    R - D,   R = E_q[log p(x | h)],   D = KL(q(h | x) || p(h)),
-    "iwae"    L_k = log (w_1 + ... + w_k) / k,    w_i = p(x, h_i) / q(h_i | x),
+    "iwae"    L_k = log[(w_1 + ... + w_k) / k],   w_i = p(x, h_i) / q(h_i | x),
 
 and one step: draw a batch and its noise, and ascend the gradient of the mean bound by
 the parameters of encoder and decoder at once.
@@ -28,6 +28,7 @@ D. Im, S. Ahn, R. Memisevic and Y. Bengio, AAAI 2017, for noise at the input.
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -184,7 +185,7 @@ def corrupted(model, x: NDArray, input_noise: float, rng: np.random.Generator):
     """Return what the encoder is shown of x : (n, M); None for x itself."""
     if not input_noise:
         return None
-    if not isinstance(law_of_x(model), Bernoulli):
+    if not isinstance(model.likelihood, Bernoulli):
         return x + x.dtype.type(input_noise) * rng.standard_normal(x.shape, x.dtype)
     if input_noise > 1:
         raise ValueError(
@@ -194,17 +195,12 @@ def corrupted(model, x: NDArray, input_noise: float, rng: np.random.Generator):
     return np.abs(x - (rng.random(x.shape, x.dtype) < input_noise))
 
 
-def law_of_x(model):
-    """Return the last decoder, p(x | h), of one layer of latents or of several."""
-    return model.decoders[0] if hasattr(model, "decoders") else model.decoder
-
-
 def as_data(model, X: ArrayLike) -> NDArray:
     """Return X as (n, M) in the dtype of the model, or raise ValueError or TypeError.
 
     From 0 to 1 for a Bernoulli decoder.
     """
-    law = law_of_x(model)
+    law = model.likelihood
     X = checked_examples(X, law.dtype)
     if X.shape[1] != law.size:
         raise ValueError(
@@ -232,10 +228,13 @@ def require_beta(bound: str, beta: float | Schedule) -> None:
             f"beta is {beta} and the bound is iwae, where the divergence is no term of "
             'its own that could be weighted: leave beta at 1, or write bound="elbo"'
         )
-    if not isinstance(beta, Schedule) and not 0 <= beta < math.inf:
+    if isinstance(beta, Schedule):
+        return
+    if not isinstance(beta, Real) or not 0 <= beta < math.inf:
         raise ValueError(
             f"beta is {beta}; as the weight of a divergence it is zero or positive, "
-            "and finite: 1 for the ELBO, WarmUp(1000, Constant(1.0)) to begin with less"
+            "and finite, or a Schedule: write 1 for the ELBO, WarmUp(1000, "
+            "Constant(1.0)) to begin with less"
         )
 
 

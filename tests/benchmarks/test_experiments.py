@@ -10,10 +10,11 @@ from models import MLP
 LIMITS = {
     "digits networks": 60,
     "samplers": 50,
-    "energy": 45,
-    "VAE": 40,
-    "diffusion": 45,
-    "GAN": 30,
+    "energy": 36,
+    "Ising 4x4, all families": 21,
+    "VAE": 36,
+    "diffusion": 41,
+    "GAN": 26,
 }
 FAMILIES = {
     "annealing": "samplers",
@@ -22,12 +23,15 @@ FAMILIES = {
     "ebm-2d": "energy",
     "gibbs-exact": "samplers",
     "ising": "samplers",
-    "ising4": "energy",
+    "ising4": "Ising 4x4, all families",
     "langevin": "samplers",
     "optimizers": "digits networks",
     "rbm-digits": "energy",
     "rbm-toy": "energy",
     "universal-approximation": "digits networks",
+    "vae-digits": "VAE",
+    "vae-exact": "VAE",
+    "vae-linear": "VAE",
 }
 
 

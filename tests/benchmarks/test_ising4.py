@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autodiff import value_and_grad
-from benchmarks import ising4_rbm
+from benchmarks import ising4_rbm, ising4_vae
 from benchmarks.experiments import ising4
 from benchmarks.files import plain
 from benchmarks.ising4 import (
@@ -22,7 +22,13 @@ from benchmarks.ising4 import (
     truth,
     units,
 )
-from benchmarks.ising4_figures import exact_averages
+from benchmarks.ising4_figures import (
+    ASIDE,
+    MARKERS,
+    averages_picture,
+    exact_averages,
+    states_picture,
+)
 from benchmarks.ising4_rbm import (
     by_hand,
     centered,
@@ -37,10 +43,12 @@ from benchmarks.ising4_rows import (
     make_row,
     scales,
 )
+from benchmarks.ising4_vae import BLOCK, most_up, turned_draws
 from benchmarks.transition_matrices import chi_square_score
 from models import kl_divergence
 from models.rbm import RBM
 from models.rbm_gradient import free_energy_gap
+from models.vae import VAE
 from samplers.exact import visible_probabilities
 from samplers.ising_states import all_states, state_number
 from samplers.onsager import CRITICAL_TEMPERATURE
@@ -219,6 +227,82 @@ def test_a_machine_learns_and_one_seed_gives_one_machine(generated, truths):
     assert scales(truths[3.0], 1000, 0)["coins"] > 2
 
 
+def test_most_spins_are_turned_up():
+    """Of 12,870 states at a tie: detects a coin with odds of 55 to 45."""
+    x = units(np.arange(STATES))
+    turned = most_up(x, np.random.default_rng(6))
+    assert turned.dtype == np.float32
+    up = turned.sum(axis=1)
+    assert up.min() == 8
+    same = np.all(turned == x, axis=1)
+    assert np.all(same | np.all(turned == 1 - x, axis=1))
+    assert np.all(same[x.sum(axis=1) > 8])
+    tie = x.sum(axis=1) == 8
+    assert abs(same[tie].sum() - tie.sum() / 2) < LIMIT * np.sqrt(tie.sum()) / 2
+
+
+@pytest.fixture(scope="module")
+def vae():
+    """Networks with a law of many scales that have learned nothing."""
+    vae = VAE.create(SITES, 2, hidden=(8,), activation="tanh", rng=7, dtype=np.float32)
+    last = vae.decoder.network.layers[-1]
+    last.weights *= np.float32(2)
+    last.bias += np.float32(0.3)
+    return vae
+
+
+def test_the_law_of_bytes_is_that_of_spins(vae):
+    """p(x | h), summed over h unit by unit, of both signs."""
+    states = np.random.default_rng(8).integers(STATES, size=20)
+    h = vae.draw_noise(BLOCK, np.random.default_rng(9))
+    r = [
+        np.mean(np.exp(vae.decoder.log_density(row.astype(np.float32), h)))
+        for row in (*units(states), *units(STATES - 1 - states))
+    ]
+    q = ising4_vae.law(vae, BLOCK, np.random.default_rng(9))
+    assert q.sum() == pytest.approx(1, rel=1e-12)
+    np.testing.assert_array_equal(q, q[::-1])
+    np.testing.assert_allclose(q[states], np.reshape(r, (2, 20)).mean(axis=0), 1e-4)
+
+
+def test_draws_of_a_vae_have_its_law(vae):
+    """Detects spins that are not turned."""
+    numbers = turned_draws(vae, 2 * BLOCK + 5000, np.random.default_rng(10))
+    low = np.bincount(numbers >> 8, minlength=256)
+    q = ising4_vae.law(vae, 8 * BLOCK, 11)
+    assert abs(chi_square_score(low, q.reshape(256, 256).sum(axis=1))) < LIMIT
+    straight = state_numbers(vae.sample(len(numbers), 12))
+    low = np.bincount(straight >> 8, minlength=256)
+    assert chi_square_score(low, q.reshape(256, 256).sum(axis=1)) > LIMIT
+
+
+@pytest.fixture(scope="module")
+def generated_by_vae():
+    """What a short training at T = 3 gives, twice with one seed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ising4_vae, "STEPS", {"quick": 200})
+        patch.setattr(ising4_vae, "LATENTS", {"quick": 2 * BLOCK})
+        each = truth(3.0)
+        return [
+            ising4_vae.generate(each, 160_000, "quick", np.random.default_rng(13))
+            for _ in "ab"
+        ]
+
+
+def test_a_vae_learns_and_one_seed_gives_one_vae(generated_by_vae, truths):
+    one, two = generated_by_vae
+    np.testing.assert_array_equal(one.law, two.law)
+    np.testing.assert_array_equal(one.numbers, two.numbers)
+    assert one.numbers.shape == (16, 10_000)
+    assert one.curves["steps"][-1] == 200
+    last = kl_divergence(one.law, truths[3.0].p)
+    assert one.curves["KL"][-1] == pytest.approx(last, rel=0.1)
+    assert last < 0.5
+    row = make_row("VAE", truths[3.0], one)
+    off = row.held.kl - row.bias - row.forward
+    assert abs(off) < LIMIT * row.held.kl_error
+
+
 def test_the_scales_are_in_their_order(truths):
     for law in truths.values():
         found = scales(law, 10**7, 0)
@@ -250,6 +334,27 @@ def test_a_family_without_a_law_has_rows_too(truths):
     assert distance_as_temperature(rows[0]) < 0.02
 
 
+def test_families_stand_side_by_side(truths):
+    def numbers(each):
+        return each.draw(3200, 0).reshape(16, -1)
+
+    one = rows_of("RBM", numbers, truths, lambda each: each.p)
+    two = rows_of("VAE", numbers, truths)
+    assert ising4.rows_have_laws(one)
+    assert not ising4.rows_have_laws(two)
+    assert states_picture(one, 0).name == "states of the RBM"
+    axes = averages_picture(one + two, 0).figure.axes
+    legend = [text.get_text() for text in axes[0].get_legend().get_texts()]
+    assert legend == ["exact", "RBM", "VAE"]
+    places = {
+        (line.get_marker(), round(float(line.get_xdata()[0]) - T, 9))
+        for line in axes[4].lines
+        for T in TEMPERATURES
+        if line.get_marker() in MARKERS and abs(line.get_xdata()[0] - T) < ASIDE
+    }
+    assert places == {(MARKERS[0], -ASIDE / 2), (MARKERS[1], ASIDE / 2)}
+
+
 def missed(metrics):
     """Return the names of metrics that miss their criterion."""
     return [item.name for item in metrics if item.complaint(item.value)]
@@ -270,9 +375,11 @@ def test_wrong_laws_are_seen(truths):
     rows = rows_of("RBM", warm, truths, lambda each: truth(1.2 * each.T).p)
     assert [len(missed(ising4.row_metrics(row, "full"))) for row in rows] == [3] * 4
     assert len(missed(ising4.check_metrics(rows, "quick"))) == 4
+    rows = rows_of("VAE", warm, truths)
+    assert len(missed(ising4.check_metrics(rows, "full"))) == 4
     rows = rows_of("RBM", warm, truths, lambda each: each.p)
     wrong = missed(ising4.check_metrics(rows, "quick"))
-    assert wrong[0].startswith("KL from draws, less its bias")
+    assert wrong[0].startswith("RBM: KL from draws, less its bias")
 
 
 def test_the_machine_by_hand_is_held_to_the_law(truths):
@@ -287,15 +394,20 @@ def test_every_seed_is_drawn(truths):
         f"{T}": {
             "exact": 1e-3,
             "draws": 2e-3,
+            "misfit": 3e-3,
             "curves": {"steps": [1, 2], "moving": [1.0, 0.5], "average": [0.5, 0.1]},
         }
         for T in TEMPERATURES
     }
+    unknown = {T: {**found, "exact": None, "curves": {}} for T, found in kept.items()}
     scale = {f"{T}": scales(law, 10**6, 0) for T, law in truths.items()}
-    series = plain({"rows": [{"RBM": kept}] * 3, "scales": [scale] * 3})
-    shown = ising4.picture(series)
-    left, right = shown.figure.axes
-    assert "3 seeds" in shown.figure.get_suptitle()
-    assert len(left.collections) == 4
-    dots = [line for line in right.lines if line.get_marker() == "o"]
-    assert len(dots) == 8
+    for families in (["RBM"], ["RBM", "VAE"], ["RBM", "VAE", "diffusion"]):
+        run = dict.fromkeys(families, kept) | {"GAN": unknown}
+        series = plain({"rows": [run] * 3, "scales": [scale] * 3})
+        shown = ising4.picture(series)
+        *left, right = shown.figure.axes
+        assert "3 seeds" in shown.figure.get_suptitle()
+        assert [ax.get_title() for ax in left] == families
+        assert [len(ax.collections) for ax in left] == [4] * len(families)
+        dots = [line for line in right.lines if line.get_marker() in MARKERS]
+        assert len(dots) == 8 * len(families) + 4

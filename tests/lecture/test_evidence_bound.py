@@ -351,7 +351,7 @@ def test_the_library_has_both_terms(seed):
 def test_draws_estimate_the_bound_without_bias():
     """20,000 estimates by one draw, with the KL in closed form and without (T30).
 
-    Within 5.03 errors of the bound by quadrature: sees 2 % of it. Over L draws the
+    Within 5.03 errors of the bound by quadrature: sees 4 % of it. Over L draws the
     error is 1 / sqrt(L) of that, within 5 %.
     """
     world, vae, n = nonlinear(0), some_vae(0), 20_000
@@ -362,7 +362,7 @@ def test_draws_estimate_the_bound_without_bias():
         vae.log_weights(x, rng.standard_normal((1, n, 1)))[0],
     ):
         error = estimates.std() / np.sqrt(n)
-        assert 5.03 * error < 0.02 * abs(world.bound)
+        assert 2 * 5.03 * error < 0.04 * abs(world.bound)
         assert abs(estimates.mean() - world.bound) < 5.03 * error
     one = np.std(vae.elbo(x, rng.standard_normal((n, 1))))
     for L in (4, 16):

@@ -57,14 +57,14 @@ def test_the_divergence_is_an_integral_that_is_known(m, s):
 
 
 def test_the_mean_log_ratio_of_draws_tends_to_it():
-    """100,000 draws of q = N(0.8, 0.25), within 5.03 errors: sees one of 2 % (T31)."""
+    """100,000 draws of q = N(0.8, 0.25), within 5.03 errors: sees 4 % of it (T31)."""
     m, s = 0.8, 0.5
     h = m + s * np.random.default_rng(0).standard_normal(100_000)
     ratio = log_normal(h, m, s**2) - log_normal(h, 0, 1)
     error = ratio.std() / np.sqrt(ratio.size)
     exact = by_hand(np.array([m]), np.array([s]))
     assert exact == pytest.approx(0.638147, abs=1e-6)
-    assert 5.03 * error < 0.02 * exact
+    assert 2 * 5.03 * error < 0.04 * exact
     assert abs(ratio.mean() - exact) < 5.03 * error
 
 

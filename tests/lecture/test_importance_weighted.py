@@ -148,16 +148,16 @@ def test_the_bounds_of_a_network_rise_to_its_evidence(seed):
 
 
 def test_fifty_draws_lie_between():
-    """10,000 estimates of L_50: above L_3 and below log p(x) by 5.03 errors (T34).
+    """10,000 estimates of L_50: above L_3, and not above log p(x) (T34).
 
-    They see a bound that is off by 1 % of log p(x), and one of 5 draws for one of 50.
+    By 5.03 errors, which sees 1 % of log p(x) above it, and 5 draws taken for 50.
     """
     vae, n = some_vae(0), 10_000
     rng = np.random.default_rng(0)
     x, log_p = np.tile(X, (n, 1)), evidence(vae)
     estimates = vae.importance_weighted_bound(x, rng.standard_normal((50, n, 1)))
     mean, error = estimates.mean(), estimates.std() / np.sqrt(n)
-    assert 5.03 * error < 0.01 * abs(log_p)
+    assert 2 * 5.03 * error < 0.01 * abs(log_p)
     assert exact_bound(vae, 3) + 5.03 * error < mean < log_p + 5.03 * error
     five = vae.importance_weighted_bound(x, rng.standard_normal((5, n, 1))).mean()
     assert five < mean - 5.03 * error

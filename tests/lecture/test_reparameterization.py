@@ -154,8 +154,8 @@ def test_the_score_is_right_and_noisier(m, s, c):
 def test_both_are_unbiased_on_draws():
     """40,000 draws, m = 1, s = 0.5, c = 0: means 2 and 0.25 within 5.03 errors (T32).
 
-    By m it sees 1.3 % by the path and 6 % by the score, whose variance is 21.75 times
-    as large; by v 6 % and 23 %.
+    By m it sees 3 % by the path and 12 % by the score, whose variance is 21.75 times
+    as large; by v 13 % and 47 %.
     """
     n = 40_000
     e = np.random.default_rng(2).standard_normal(n)
@@ -197,7 +197,7 @@ def test_the_mean_over_draws_is_the_bound_of_each(L):
 def test_the_variance_falls_with_the_number_of_draws():
     """20,000 estimates: one mean for L = 1 and 5, and a fifth of the variance (T33).
 
-    The means are held to the expectation in closed form within 5.03 errors: sees 4 %
+    The means are held to the expectation in closed form within 5.03 errors: sees 1 %
     of it. The ratio of the variances sees 10 %.
     """
     vae, n = one_latent(), 20_000
@@ -210,7 +210,7 @@ def test_the_variance_falls_with_the_number_of_draws():
         noise = np.random.default_rng(L).standard_normal((L, n, 1))
         values = vae.elbo(x, noise)
         error = values.std() / np.sqrt(n)
-        assert 5.03 * error < 0.04 * abs(expected)
+        assert 2 * 5.03 * error < 0.01 * abs(expected)
         assert abs(values.mean() - expected) < 5.03 * error
         spread[L] = values.var()
     assert spread[1] / spread[5] == pytest.approx(5, rel=0.1)

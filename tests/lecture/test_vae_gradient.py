@@ -217,9 +217,9 @@ def test_what_is_drawn_as_a_number_teaches_the_encoder_the_prior_only():
 
 
 def test_steps_along_it_raise_the_bound():
-    """Five hundred steps on four images at fixed noise: the loss falls to a third.
+    """Five hundred steps on four examples at fixed noise leave a thirtieth of the loss.
 
-    A gradient with one sign wrong would not take it there.
+    Seen are signs that turn it upwards, as of the residual or of either prior term.
     """
     vae, x, eps, slope = some_case("bernoulli", seed=0)
     before = loss(vae, x, eps)
@@ -227,4 +227,4 @@ def test_steps_along_it_raise_the_bound():
         steps = gradient_by_hand(layers_of(vae), x, eps, slope)
         for array, step in zip(layers_of(vae), steps, strict=True):
             array -= 0.3 * step
-    assert loss(vae, x, eps) < before / 3
+    assert loss(vae, x, eps) < before / 30

@@ -3,13 +3,10 @@
 from itertools import pairwise
 
 import numpy as np
-import pytest
 
 from models.conditionals import Bernoulli, HomoscedasticGaussian
 from models.hierarchical_vae import HierarchicalVAE
 from models.mlp import MLP, Dense
-
-LIKELIHOODS = pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
 
 
 def make(latents=(3, 2), likelihood="bernoulli", *, seed=0, **how):

@@ -13,7 +13,8 @@ from models.conditionals import Bernoulli, Gaussian
 from models.hierarchical_vae import HierarchicalVAE
 from models.linear_chain import exact_encoders
 from models.mlp import MLP
-from tests.models.hierarchies import LIKELIHOODS, cubature, data, make, make_chain
+from tests.models.autoencoders import both_likelihoods
+from tests.models.hierarchies import cubature, data, make, make_chain
 
 
 def total_elbo(model, x, noise):
@@ -30,7 +31,7 @@ def log_q(model, x, h):
     )
 
 
-@LIKELIHOODS
+@both_likelihoods
 @given(
     latents=st.lists(st.integers(1, 3), min_size=1, max_size=4),
     draws=st.sampled_from([None, 1, 3]),
@@ -59,7 +60,7 @@ def test_the_weight_is_p_over_q_along_the_chain(likelihood, latents, draws, seed
     np.testing.assert_allclose(halved, (total + terms.reconstruction) / 2, rtol=1e-9)
 
 
-@LIKELIHOODS
+@both_likelihoods
 def test_each_level_is_drawn_by_its_encoder_and_explained_by_its_decoder(likelihood):
     model = make((3, 2, 1), likelihood)
     x, noise = data(model), model.draw_noise(4, 2)
@@ -149,7 +150,7 @@ def test_the_encoder_may_see_a_corrupted_copy():
 
 
 @pytest.mark.parametrize("latents", [(2,), (2, 1)])
-@LIKELIHOODS
+@both_likelihoods
 def test_gradients_of_every_bound(likelihood, latents):
     model = make(latents, likelihood, hidden=(2,))
     x, noise = data(model, 2), model.draw_noise(2, 0, samples=2)

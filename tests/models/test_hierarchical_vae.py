@@ -10,11 +10,12 @@ from models.linear_chain import exact_encoders, exact_log_likelihood, marginals
 from models.mlp import MLP
 from models.vae import VAE
 from samplers.archive import CheckpointError
-from tests.models.hierarchies import LIKELIHOODS, cubature, data, make, make_chain
+from tests.models.autoencoders import both_likelihoods
+from tests.models.hierarchies import cubature, data, make, make_chain
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@LIKELIHOODS
+@both_likelihoods
 def test_one_level_is_the_vae_bit_for_bit(likelihood, dtype):
     settings = {"likelihood": likelihood, "hidden": (7,), "rng": 0, "dtype": dtype}
     vae = VAE.create(5, 3, means=np.full(5, 0.3), **settings)
@@ -30,7 +31,9 @@ def test_one_level_is_the_vae_bit_for_bit(likelihood, dtype):
         same(found, vae.log_weights(x, noise, seen=given_to_q))
     bound = one.importance_weighted_bound(x, (noise,))
     same(bound, vae.importance_weighted_bound(x, noise))
+    same(one.transform(x), vae.transform(x))
     same(one.reconstruct(x), vae.reconstruct(x))
+    assert one.likelihood is one.decoders[0]
     same(one.sample(9, 3), vae.sample(9, 3))
     terms = one.elbo_terms(x, (noise,))
     same(terms.reconstruction, vae.elbo_terms(x, noise).reconstruction)
@@ -51,7 +54,7 @@ def test_one_level_has_the_bound_of_the_vae():
     np.testing.assert_allclose(one.elbo(x, noise), vae.elbo(x, noise[0]), rtol=1e-12)
 
 
-@LIKELIHOODS
+@both_likelihoods
 def test_draws_come_down_the_chain(likelihood):
     model = make((3, 2, 1), likelihood)
     rng = np.random.default_rng(0)
@@ -73,7 +76,7 @@ def test_samples_have_the_law_of_the_model():
     assert abs(x.var() - C) < 5.03 * C * np.sqrt(2 / n)
 
 
-@LIKELIHOODS
+@both_likelihoods
 def test_samples_repeat(likelihood):
     model = make((3, 2), likelihood, dtype=np.float32)
     x = model.sample(7, 0)
@@ -144,7 +147,7 @@ def test_the_estimated_likelihood_is_the_exact_one():
     np.testing.assert_allclose(found.standard_error, 0, atol=1e-12)
 
 
-@LIKELIHOODS
+@both_likelihoods
 def test_a_model_comes_back_bit_for_bit(likelihood, tmp_path):
     model = make((3, 2), likelihood, dtype=np.float32)
     model.learn_encoder = False
@@ -188,8 +191,9 @@ def test_models_that_do_not_fit_together_are_refused():
     for encoders, decoders, error, message in faults:
         with pytest.raises(error, match=message):
             HierarchicalVAE(encoders, decoders)
-    with pytest.raises(ValueError, match="latents is empty"):
-        HierarchicalVAE.create(5, (), rng=0)
+    for latents, said in (((), r"\(\)"), (2, "2")):
+        with pytest.raises(ValueError, match=rf"latents is {said}, .*or \(20,\)"):
+            HierarchicalVAE.create(5, latents, rng=0)
 
 
 def test_noise_that_does_not_fit_is_refused():
@@ -207,6 +211,7 @@ def test_noise_that_does_not_fit_is_refused():
         ((first[np.newaxis], second[np.newaxis]), "a draw of its own"),
         ((), "noise is a tuple of shapes"),
         ((1.0, 2.0), "noise is a tuple of shapes"),
+        (None, r"noise is a NoneType of shapes \[\], .*as draw_noise makes it"),
     ]
     for function in (model.elbo, model.log_weights, model.reparameterize):
         for noise, message in faults:
@@ -221,6 +226,10 @@ def test_noise_that_does_not_fit_is_refused():
         model.draw_noise(4, None)
     with pytest.raises(TypeError, match="rng is None"):
         model.sample(4, None)
+    with pytest.raises(ValueError, match=r"h has 1 arrays and the model 2 levels"):
+        model.log_joint(x, (first,))
+    with pytest.raises(ValueError, match="noise has 2 arrays, and this model draws 3"):
+        model.generate((first[0], second[0]))
     for arguments in ((0, 0), (4, 0, 0)):
         with pytest.raises(ValueError, match="0"):
             model.draw_noise(*arguments)
@@ -229,14 +238,17 @@ def test_noise_that_does_not_fit_is_refused():
 def test_examples_that_do_not_fit_are_refused():
     model = make()
     x, noise = data(model), model.draw_noise(4, 0)
-    for wrong in (x[0], x[:, :3], x[np.newaxis]):
+    for wrong in (x[0], x[:, :3], x[np.newaxis], x.tolist()):
         with pytest.raises(ValueError, match=r"both are \(n, 5\), a row an example"):
             model.elbo(wrong, noise)
     with pytest.raises(ValueError, match="the encoder sees"):
         model.elbo(x, noise, seen=x[:2])
     with pytest.raises(TypeError, match="x of dtype float32"):
         model.elbo(x.astype(np.float32), noise)
-    with pytest.raises(ValueError, match="3 columns"):
-        model.reconstruct(x[:, :3])
-    with pytest.raises(ValueError, match="3 columns"):
-        model.fit(x[:, :3], steps=1, rng=0)
+    for method in (
+        model.transform,
+        model.reconstruct,
+        lambda X: model.fit(X, steps=1, rng=0),
+    ):
+        with pytest.raises(ValueError, match="3 columns"):
+            method(x[:, :3])

@@ -268,6 +268,15 @@ def test_a_variance_that_is_none_is_refused():
         linear_vae(6, 3, variance=0.0, rng=0)
 
 
+@pytest.mark.parametrize("bound", [exact_elbo, exact_log_likelihood])
+def test_data_that_do_not_fit_are_refused(bound):
+    """One column would be taken for six equal ones."""
+    vae = linear_vae(6, 3, rng=0)
+    for columns in (1, 5):
+        with pytest.raises(ValueError, match=r"reshape"):
+            bound(vae, X[:, :columns])
+
+
 def test_other_networks_have_no_formula():
     deep = VAE.create(6, 3, hidden=(4,), likelihood="gaussian", rng=0)
     with pytest.raises(ValueError, match=r"decoder is a .* layers relu, identity, .*"):

@@ -75,6 +75,8 @@ def test_the_error_of_a_reconstruction_is_the_discarded_variance():
         error = np.mean(np.sum((X - pca.reconstruct(X)) ** 2, axis=1))
         discarded = every.explained_variance[d:].sum()
         assert error == pytest.approx(discarded, rel=1e-10, abs=1e-24)
+        lost = 1 - pca.explained_variance_ratio.sum()
+        assert lost * X.var(axis=0).sum() == pytest.approx(discarded, abs=1e-12)
     np.testing.assert_allclose(every.reconstruct(X), X, rtol=1e-12)
 
 
@@ -166,6 +168,23 @@ def test_data_that_are_none_are_refused():
         PCA.fit(X).transform(X[:, :5])
     with pytest.raises(ValueError, match=r"has 6 columns, .* 3 numbers a row"):
         PCA.fit(X, 3).inverse_transform(X)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [
+        (np.float32, 1e20),
+        (np.float32, 1e-20),
+        (np.float64, 1e160),
+        (np.float64, 1e-160),
+    ],
+)
+def test_variances_beyond_the_range_are_refused(dtype, scale):
+    X = data(M=3)
+    with pytest.raises(ValueError, match=r"beyond the range of float.* take other"):
+        PCA.fit((scale * X).astype(dtype))
+    near = PCA.fit((scale**0.8 * X).astype(dtype))
+    assert np.all((near.explained_variance > 0) & np.isfinite(near.explained_variance))
 
 
 @pytest.mark.parametrize("d", [0, -1, 7])

@@ -6,17 +6,18 @@ from scipy import stats
 
 from autodiff import logsumexp, tree_leaves
 from models.conditionals import Bernoulli, Gaussian, HomoscedasticGaussian
-from models.likelihoods import gaussian_log_likelihood
 from models.vae import VAE
 from optim.finite import NonFiniteError
 from samplers.philox import draw_key
 from tests.models.autoencoders import (
     both_dtypes,
     every_kind,
+    log_prior,
     make_examples,
     make_law,
     make_network,
     make_vae,
+    on_a_grid,
 )
 
 
@@ -38,6 +39,7 @@ def test_the_networks_of_create(dtype):
     assert type(vae.encoder) is Gaussian
     assert type(vae.decoder) is Bernoulli
     assert (vae.visible, vae.latent, vae.dtype) == (7, 2, dtype)
+    assert vae.likelihood is vae.decoder
     assert {leaf.dtype for leaf in tree_leaves(vae)} == {np.dtype(dtype)}
     weights = [layer.weights.ravel() for layer in layers]
     again = VAE.create(7, 2, hidden=(5, 4), rng=0, dtype=dtype)
@@ -126,6 +128,8 @@ def test_a_straight_line_in_the_latent_space(dtype):
     np.testing.assert_allclose(line[1], quarter, atol=tolerance)
     with pytest.raises(ValueError, match=r"points is 1; .*at least 2"):
         vae.interpolate(x, y, 1)
+    with pytest.raises(ValueError, match=r"there are 1 x and 4 y.*np\.repeat"):
+        vae.interpolate(x[:1], y, 5)
 
 
 # Draws
@@ -172,10 +176,9 @@ def test_draws_have_the_law_of_the_model():
     """
     vae, n = make_vae(d=1, seed=3), 100_000
     states = (np.arange(8)[:, np.newaxis] >> np.arange(3) & 1).astype(float)
-    h = np.linspace(-12, 12, 4001)[:, np.newaxis]
-    log_prior = gaussian_log_likelihood(h, 0.0, 0.0)
-    log_joint = [vae.decoder.log_density(x, h) + log_prior for x in states]
-    p = np.exp(logsumexp(np.array(log_joint), axis=1)) * (h[1] - h[0])
+    h, dh = on_a_grid(4001)
+    log_joint = [vae.decoder.log_density(x, h) + log_prior(h) for x in states]
+    p = np.exp(logsumexp(np.array(log_joint), axis=1)) * dh
     assert p.sum() == pytest.approx(1, abs=1e-12)
     counts = np.bincount((vae.sample(n, 0) @ [1, 2, 4]).astype(int), minlength=8)
     chi2 = np.sum((counts - n * p) ** 2 / (n * p))
@@ -188,8 +191,8 @@ def test_gaussian_draws_have_the_variance_of_the_law_and_of_its_mean():
     100,000 draws, three numbers, |z| < 5.03.
     """
     vae, n = make_vae("gaussian", d=1, seed=3), 100_000
-    h = np.linspace(-12, 12, 4001)[:, np.newaxis]
-    weights = np.exp(gaussian_log_likelihood(h, 0.0, 0.0)) * (h[1] - h[0])
+    h, dh = on_a_grid(4001)
+    weights = np.exp(log_prior(h)) * dh
     m, v = vae.decoder.moments(h)
     x = vae.sample(n, 0)
     for power, expected in [(1, weights @ m), (2, weights @ (m**2 + np.exp(v)))]:

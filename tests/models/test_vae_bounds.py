@@ -10,35 +10,23 @@ from autodiff import grad, logsumexp, tree_leaves
 from models import gaussian_log_likelihood, kl_gaussian_full, kl_standard_normal
 from models.conditionals import Gaussian, HomoscedasticGaussian
 from models.vae import VAE
-from models.vae_bounds import logmeanexp
+from models.vae_bounds import latent_divergences, logmeanexp
 from tests.models.autoencoders import (
-    both_dtypes,
     draws,
     every_kind,
     hermite,
+    log_prior,
     make_examples,
     make_network,
     make_vae,
+    on_a_grid,
 )
-
-
-def log_prior(h):
-    return gaussian_log_likelihood(h, 0.0, 0.0)
 
 
 def at_nodes(vae, x, points):
     """Nodes of the mean over the noise of each example, (k, n, d), and weights (k,)."""
     nodes, weights = hermite(vae.latent, points)
     return np.repeat(nodes[:, np.newaxis], len(x), axis=1), weights
-
-
-def on_a_grid(points=8001, width=12.0):
-    """Points (points, 1) far into the tails of what is integrated, and their distance.
-
-    The trapezoidal rule is exact to rounding for smooth functions that vanish outside.
-    """
-    h = np.linspace(-width, width, points)[:, np.newaxis]
-    return h, h[1, 0] - h[0, 0]
 
 
 # The estimates at given noise
@@ -106,6 +94,7 @@ def test_each_latent_has_its_part_of_the_divergence(kind):
     np.testing.assert_allclose(divergence.sum(1), kl_standard_normal(m, v), rtol=1e-13)
     one = kl_standard_normal(m[:, 1:], np.broadcast_to(v, m.shape)[:, 1:])
     np.testing.assert_allclose(divergence[:, 1], one, rtol=1e-13)
+    np.testing.assert_array_equal(latent_divergences(m, v), divergence)
 
 
 def test_beta_weighs_the_divergence():
@@ -238,61 +227,6 @@ def test_at_the_posterior_every_draw_says_the_likelihood():
     assert np.max(abs(slope.decoder.network.layers[0].bias)) > 0.1
 
 
-# The importance-weighted bound
-
-
-@every_kind
-def test_more_weights_are_nearer_to_the_likelihood(kind):
-    """L_1 = ELBO < L_2 < L_3 < log p(x), each a mean over all k-tuples of nodes."""
-    vae = make_vae(kind, d=1, seed=3)
-    x = make_examples(vae, 1)
-    nodes, weights = hermite(1, 30)
-    bounds = []
-    for k in (1, 2, 3):
-        noise, tuples = hermite(k, 30)
-        noise = noise.T[:, :, np.newaxis]
-        repeated = np.repeat(x, noise.shape[1], axis=0)
-        bounds.append(tuples @ vae.importance_weighted_bound(repeated, noise))
-    elbo = weights @ vae.log_weights(x, nodes[:, np.newaxis])
-    assert bounds[0] == pytest.approx(elbo[0], rel=1e-12)
-    h, dh = on_a_grid()
-    log_p = logsumexp(vae.decoder.log_density(x, h) + log_prior(h)) + np.log(dh)
-    assert np.all(np.diff([*bounds, log_p]) > 1e-4), bounds
-
-
-@given(seed=st.integers(0, 1000), k=st.integers(2, 6))
-def test_leaving_one_out_is_lower_at_every_noise(seed, k):
-    """The mean over the k means of k - 1 weights: what makes L_k rise."""
-    vae = make_vae("gaussian", seed=seed)
-    x = make_examples(vae, 3, seed)
-    noise = draws(vae, x, k, seed)
-    whole = vae.importance_weighted_bound(x, noise)
-    fewer = [
-        vae.importance_weighted_bound(x, np.delete(noise, left_out, axis=0))
-        for left_out in range(k)
-    ]
-    assert np.all(np.mean(fewer, axis=0) <= whole + 1e-12 * abs(whole))
-    backwards = vae.importance_weighted_bound(x, noise[::-1])
-    np.testing.assert_allclose(backwards, whole, rtol=1e-13)
-    assert np.all(vae.log_weights(x, noise).mean(axis=0) <= whole + 1e-12 * abs(whole))
-
-
-def test_one_weight_is_the_sampled_bound():
-    vae = make_vae()
-    x = make_examples(vae)
-    noise = draws(vae, x, 1)
-    found = vae.importance_weighted_bound(x, noise)
-    np.testing.assert_allclose(found, vae.log_weights(x, noise)[0], rtol=1e-15)
-
-
-@both_dtypes
-def test_means_of_weights_that_no_float_holds(dtype):
-    log_weights = np.array([[-2e4, 3e4, -np.inf], [-2e4, 3e4, -np.inf]], dtype)
-    found = logmeanexp(log_weights)
-    np.testing.assert_array_equal(found, log_weights[0])
-    assert found.dtype == dtype
-
-
 # What is refused
 
 
@@ -325,6 +259,8 @@ def test_arrays_that_do_not_fit():
     for bound in (vae.log_weights, vae.importance_weighted_bound):
         with pytest.raises(ValueError, match=r"is \(k, n, d\).*noise\[np\.newaxis\]"):
             bound(x, noise[0])
+        with pytest.raises(ValueError, match=r"noise has shape NoneType, .*draw_noise"):
+            bound(x, None)
 
 
 def test_data_that_are_no_bits():

@@ -18,7 +18,14 @@ from optim import (
     WarmUp,
     fit,
 )
-from tests.models.vaes import BITS, BOUNDS, LIKELIHOODS, assert_same, flat, small
+from tests.models.autoencoders import (
+    BITS,
+    assert_same,
+    both_likelihoods,
+    every_bound,
+    flat,
+    small,
+)
 
 # What it learns
 
@@ -68,7 +75,7 @@ def test_six_bits_that_are_equal_are_learned():
 # How it is put together
 
 
-@BOUNDS
+@every_bound
 def test_it_is_the_loop_over_its_step(settings):
     rate, told = CosineDecay(0.01, steps=5), []
     settings = {**settings, "input_noise": 0.1}
@@ -158,6 +165,7 @@ BAD_SETTINGS = {
     "samples": ({"samples": 0}, "samples is 0"),
     "beta": ({"beta": -0.1}, r"beta is -0\.1; as the weight of a divergence"),
     "nan": ({"beta": np.nan}, "beta is nan; as the weight"),
+    "function": ({"beta": abs}, r"beta is <built-in.*or a Schedule: .*WarmUp\(1000"),
     "iwae": ({"bound": "iwae", "beta": 2.0}, r"beta is 2\.0 and the bound is iwae"),
     "noise": ({"input_noise": -1.0}, r"input_noise is -1\.0; it is zero, for none"),
     "flips": ({"input_noise": 1.5}, r"input_noise is 1\.5; with a Bernoulli decoder"),
@@ -191,8 +199,8 @@ def test_a_schedule_is_no_weight_of_an_importance_weighted_bound():
         bound_ascent(bound="iwae", beta=WarmUp(3, Constant(1.0)))
 
 
-@BOUNDS
-@LIKELIHOODS
+@every_bound
+@both_likelihoods
 def test_a_run_that_diverges_stops_at_the_last_good_step(settings, likelihood):
     vae, path = small(likelihood), []
     with (

@@ -176,6 +176,12 @@ def test_few_weights_warn(spread):
         assert caught[0].filename == __file__
 
 
+def test_equal_weights_are_enough_whatever_their_rounding():
+    found = linear_vae().log_likelihood(some_x(40), rng=0, samples=FEW)
+    assert np.any(found.effective_sample_size < FEW)
+    assert found.effective_sample_size.min() == pytest.approx(FEW, rel=1e-12)
+
+
 @few_draws
 def test_more_draws_raise_the_mean_to_the_truth():
     """The mean of log <w>, over draws, grows with k and is at most log p(x).

@@ -6,7 +6,7 @@ from models.gaussian_divergences import kl_standard_normal
 from models.vae_monitors import LatentDivergences, held_out_loss
 from optim import EarlyStopping
 from samplers.philox import draw_key
-from tests.models.vaes import BITS, small
+from tests.models.autoencoders import BITS, small
 
 
 @pytest.mark.parametrize("settings", [{}, {"bound": "iwae", "samples": 7}])

@@ -15,13 +15,13 @@ from models.vae_training import (
     importance_weighted_slope,
 )
 from optim import SGD, Constant, MovingAverage, WarmUp
-from tests.models.vaes import BITS, BOUNDS, LIKELIHOODS, flat, small
+from tests.models.autoencoders import BITS, both_likelihoods, every_bound, flat, small
 
 RNG = np.random.default_rng(1)
 
 
-@BOUNDS
-@LIKELIHOODS
+@every_bound
+@both_likelihoods
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_a_step_is_what_it_says(settings, likelihood, dtype):
     """Corrupt, draw the noise, ascend: with the same numbers."""
@@ -109,7 +109,7 @@ def test_an_average_of_the_parameters_is_kept():
 # Noise at the input
 
 
-@BOUNDS
+@every_bound
 def test_the_encoder_sees_the_flipped_bits_and_the_decoder_explains_the_clean(settings):
     """With a probability of one all are flipped."""
     vae = small()
@@ -157,7 +157,7 @@ def test_without_input_noise_nothing_is_drawn_for_it():
 # Several levels
 
 
-@BOUNDS
+@every_bound
 def test_a_hierarchy_learns_by_the_same_step(settings):
     """By all parameters, of every level; with its history."""
     model = HierarchicalVAE.create(6, (3, 2), hidden=(5,), rng=0)
