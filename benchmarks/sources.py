@@ -2,8 +2,9 @@
 
 The import statements of the experiment's module, and import_module("a.b") with a name
 that stands there, are followed through our six packages, and the texts of all modules
-met are hashed under their import names: the same sources give the same hash in any
-folder, on any system. No module is run for it but the packages' own `__init__`.
+met, without their docstrings, are hashed under their import names: the same programs
+give the same hash in any folder, on any system, however they are explained. No module
+is run for it but the packages' own `__init__`.
 """
 
 import ast
@@ -16,11 +17,29 @@ from samplers.kernel import PACKAGES, imported_names
 
 
 def source_hash(module: str) -> str:
-    """Return the SHA-256 of a module's text and of all of ours that it imports."""
+    """Return the SHA-256 of a module's program and of all of ours that it imports."""
     digest = hashlib.sha256()
     for name, text in sorted(closure(module).items()):
-        digest.update(f"{name}\n{len(text)}\n{text}".encode())
+        kept = without_docstrings(text)
+        digest.update(f"{name}\n{len(kept)}\n".encode() + kept)
     return digest.hexdigest()
+
+
+def without_docstrings(text: str) -> bytes:
+    """Return the text of a module but for its docstrings, in UTF-8."""
+    lines = text.encode().splitlines(keepends=True)
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case (
+                ast.Module(body=[ast.Expr(ast.Constant(str())) as doc, *_])
+                | ast.ClassDef(body=[ast.Expr(ast.Constant(str())) as doc, *_])
+                | ast.FunctionDef(body=[ast.Expr(ast.Constant(str())) as doc, *_])
+            ):
+                first, last = doc.lineno - 1, (doc.end_lineno or doc.lineno) - 1
+                before = lines[first][: doc.col_offset]
+                after = lines[last][doc.end_col_offset :]
+                lines[first : last + 1] = [before + after] + [b""] * (last - first)
+    return b"".join(lines)
 
 
 def closure(module: str) -> dict[str, str]:

@@ -11,9 +11,10 @@ rbm_gradient, contrastive_divergence and rbm_training, how they learn, and
 rbm_likelihood, pseudo_likelihood and rbm_sampling, what they are good for. ebm is any
 energy that a network gives, with ebm_training, replay_buffer and ebm_likelihood, and
 network_target for the samplers. vae is the variational autoencoder, made of
-conditionals, with vae_bounds, vae_training and vae_likelihood; pca, probabilistic_pca
-and linear_vae are its linear case, solved, and hierarchical_vae has several layers of
-latents, with linear_chain as the case that is solved.
+conditionals, with vae_bounds, vae_training, vae_monitors and vae_likelihood; pca,
+probabilistic_pca and linear_vae are its linear case, solved, and hierarchical_vae has
+several layers of latents, with hierarchical_bounds, and linear_chain as the case that
+is solved.
 """
 
 from models.classifier import MLPClassifier

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import experiments, files, record
 from benchmarks.__main__ import main
-from benchmarks.sources import closure, source_hash
+from benchmarks.sources import closure, source_hash, without_docstrings
 
 
 def full():
@@ -164,6 +164,28 @@ def test_the_hash_covers_what_is_imported_and_not_the_folder(laboratory, tmp_pat
     with (moved / "a_fake.py").open("a") as module:
         module.write("# an edit\n")
     assert source_hash(name) != before
+
+
+def test_the_hash_is_one_of_the_program_and_not_of_its_docstrings():
+    program = """{module}import a
+
+
+class A:
+    {name}x = "é"
+
+    def f(self):
+        {method}return {value}
+"""
+    filled = {
+        "module": '"""É,\nof two lines."""\n',
+        "name": '"""A."""; ',
+        "method": '"f"\n        ',
+        "value": '"""No docstring."""',
+    }
+    explained = without_docstrings(program.format(**filled))
+    bare = program.format(module="\n", name="; ", method="\n        ", value='"""{}"""')
+    assert explained == bare.format("No docstring.").encode()
+    assert explained != bare.format("Another.").encode()
 
 
 def test_the_hash_follows_imports_through_the_packages():
