@@ -53,7 +53,7 @@ BATCH, WEIGHTS = 200, 10  # examples of a step, and k of L_k
 RATES = 1e-2, 1e-4  # of Adam, the first and the last
 STEPS = {"quick": 120, "full": 5000}
 LATENTS = {"quick": 2**15, "full": 2**20}  # from which r is summed
-LOOKS = {"quick": 1, "full": 12}  # at the learning networks
+LOOKS = {"quick": 3, "full": 12}  # at the learning networks
 BLOCK = 2**14
 
 

@@ -82,7 +82,7 @@ def draw_costs(costs, lines: Mapping[str, float], ax: Axes) -> None:
     ax.set_xticks(range(len(costs)), list(costs))
     ax.set(xlim=(-0.5, len(costs) + 0.6), ylabel=f"minus log p(x), test ({NATS})")
     ax.set_title("test images")
-    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 0.75))
+    ax.legend(loc="upper left", bbox_to_anchor=(0, 0.75))
 
 
 def plane_picture(means: NDArray, labels: NDArray, grid: NDArray, seed: int) -> Picture:
@@ -98,7 +98,8 @@ def plane_picture(means: NDArray, labels: NDArray, grid: NDArray, seed: int) -> 
         style: Any = {"color": colormaps["tab10"](digit), "ms": 4, "alpha": 0.7}
         left.plot(*place.T, "o", mew=0, label=f"{digit}", **style)
         left.annotate(f"{digit}", np.median(place, axis=0), fontsize=15, weight="bold")
-    left.set(xlabel="$h_1$", ylabel="$h_2$", aspect="equal")
+    left.set(xlabel="$h_1$", ylabel="$h_2$")
+    left.set_aspect("equal", adjustable="datalim")
     left.set_title("means of q(h | x), test images")
     side = round(len(grid) ** 0.5)
     show_ink(grid, side, right)
