@@ -21,17 +21,20 @@ from benchmarks.vae_digits_tables import (
     likelihood_metrics,
 )
 from benchmarks.vae_digits_training import (
+    HIDDEN,
+    LEVELS,
     SCALE,
     Learned,
     Plan,
     Watch,
     bounds,
     create,
+    create_levels,
     divided,
     fit,
-    with_second_level,
 )
 from data import load_digits
+from models.hierarchical_vae import HierarchicalVAE
 from models.vae import VAE
 from models.vae_likelihood import ImportanceEstimate
 
@@ -156,14 +159,21 @@ def test_an_early_best_is_not_chosen():
     assert watch.chosen == 3
 
 
-def test_a_new_level_changes_little_at_first(parts):
-    """Its draws are nearly those of the prior, so that the VAE goes on as it was."""
-    vae, x = create(parts, 4, 0), parts.held_out
-    two = with_second_level(vae, 1)
-    assert two.latents == (4, 5)
-    assert two.encoders[0] is vae.encoder
-    assert two.decoders[0] is vae.decoder
-    assert bounds(two, x, 0)[0] == pytest.approx(bounds(vae, x, 0)[0], abs=1)
+def test_of_two_levels_the_weights_next_to_x_start_small(parts):
+    model = create_levels(parts, 0)
+    means = parts.learned.mean(axis=0)
+    as_drawn = HierarchicalVAE.create(
+        64, LEVELS, hidden=HIDDEN, means=means, rng=0, dtype=np.float32
+    )
+    for name in ("encoders", "decoders"):
+        pairs = zip(getattr(model, name), getattr(as_drawn, name), strict=True)
+        for level, (law, drawn) in enumerate(pairs):
+            scale = 1 if level else SCALE
+            for ours, theirs in zip(
+                law.network.layers, drawn.network.layers, strict=True
+            ):
+                np.testing.assert_allclose(ours.weights, scale * theirs.weights, 1e-6)
+                np.testing.assert_array_equal(ours.bias, theirs.bias)
 
 
 def test_weights_start_small_and_biases_as_they_are(parts):
