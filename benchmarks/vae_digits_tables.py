@@ -44,7 +44,7 @@ def likelihood_metrics(found: Mapping[str, Learned], size: str) -> list[Metric]:
     )
     metrics += [
         Metric(
-            f"{name}: median effective sample size, of {item.samples} draws",
+            f"{name}: effective draws of h, median of the images",
             float(np.median(item.test.effective_sample_size)),
             at_least=20,
         )

@@ -39,7 +39,7 @@ STEPS = {
     GAUSSIAN: {"quick": 400, "full": 2000},
     DIGITS: {"quick": 1100, "full": 5000},
 }
-ADAM_STEPS, RATE = {"quick": 1500, "full": 10_000}, 1e-2
+ADAM_STEPS, RATE = {"quick": 1500, "full": 20_000}, 1e-2
 LOOKS = 60  # at the learning model
 CLOSE = {"quick": 3e-3, "full": 1e-3}  # nats, by the exact ELBO
 ADAM_CLOSE = {"quick": 3e-2, "full": 1e-3}
