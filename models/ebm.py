@@ -162,11 +162,13 @@ class EBM(Stored):
 
         The defaults are for data of standard deviation one with no part narrower than
         sqrt(step_size). Unadjusted chains, "langevin", ask for shorter steps than MALA:
-        their law is not the model's, and a network learns to play on the difference. The loss says little; look at history_["acceptance"] and, for
-        d = 1 or 2, at the exact log_likelihood of examples held out. Where acceptance
-        is near one, step_size may be larger, so that chains keep pace. Where it falls
-        to zero they stand still, the energy is raised under them without end, and the
-        likelihood collapses: begin again with a smaller step_size and learning_rate.
+        their law is not the model's, and a network learns to play on the difference.
+
+        The loss says little; look at history_["acceptance"] and, for d = 1 or 2, at the
+        exact log_likelihood of examples held out. Where acceptance is near one,
+        step_size may be larger, so that chains keep pace. Where it falls to zero they
+        stand still, the energy is raised under them without end, and the likelihood
+        collapses: begin again with a smaller step_size and learning_rate.
 
         Sets history_, of the metrics of each step. Raises ValueError or TypeError if
         data or settings do not fit, and NonFiniteError, with the parameters of the last
