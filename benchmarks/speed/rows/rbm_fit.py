@@ -35,7 +35,11 @@ def problem(size: Size, rng: np.random.Generator) -> Problem:
     """Return all digits, their pixels on or off, and the settings of ours."""
     digits = load_digits(dtype=np.float32).binarized()
     X = np.concatenate([digits.train_set[0], digits.test_set[0]])
-    return {"X": X, "batch": np.array(size.batch), "rate": np.float32(size.rate)}
+    return {
+        "X": X,
+        "batch": np.array(size.batch),
+        "rate": np.array(size.rate, np.float32),
+    }
 
 
 def ours(problem: Problem) -> Run:
