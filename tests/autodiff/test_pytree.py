@@ -37,7 +37,7 @@ class Dense:
     rate: float = 0.1
     width: int = 0
     mask: Any = None
-    scale: np.ndarray = static(default=None)  # noqa: RUF009
+    scale: np.ndarray = static(default=None)
     counts: ClassVar[int] = 0
 
     def __post_init__(self):
@@ -156,7 +156,7 @@ def test_static_fields_are_no_leaves():
 def test_static_takes_the_options_of_a_field():
     @dataclass
     class Settings:
-        table: np.ndarray = static(default_factory=partial(np.ones, 2))  # noqa: RUF009
+        table: np.ndarray = static(default_factory=partial(np.ones, 2))
         hidden: float = static(default=1.0, repr=False)
 
     assert tree_leaves(Settings()) == []

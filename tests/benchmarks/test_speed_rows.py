@@ -23,6 +23,7 @@ NAMES = row.names()
 def test_the_rows_are_found_by_name():
     assert NAMES == [
         "annealing",
+        "diffusion-step",
         "forward-diffusion",
         "gibbs",
         "ising",
@@ -38,6 +39,7 @@ def test_the_rows_are_found_by_name():
         "rbm-fit",
         "rbm-update",
         "reverse-diffusion",
+        "reverse-network",
         "uniforms",
         "uniforms-float64",
         "vae",
@@ -52,6 +54,7 @@ def test_a_peer_starts_where_there_is_only_numpy():
     assert names == [
         "annealing",
         "diffusion",
+        "diffusion_step",
         "gibbs",
         "ising",
         "langevin",
@@ -63,6 +66,7 @@ def test_a_peer_starts_where_there_is_only_numpy():
         "random_numbers",
         "rbm",
         "rbm_fit",
+        "reverse_network",
         "vae",
     ]
     done = subprocess.run(
