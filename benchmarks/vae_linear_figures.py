@@ -9,7 +9,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.experiment import Picture
 from benchmarks.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, tidy
-from benchmarks.vae_linear_collapse import HOLD, IN_USE, Collapse
+from benchmarks.vae_linear_collapse import HOLD, IN_USE, STEPS_DRAWN, Collapse
 from benchmarks.vae_linear_training import (
     DIGITS,
     GAUSSIAN,
@@ -218,7 +218,7 @@ def draw_cure(s2, divergences, ax: Axes) -> None:
     """Draw the KL of each latent and s^2 against the step."""
     tidy(ax).plot(np.arange(len(s2)) + 1, divergences, color=BLUE, lw=1.2)
     ax.set(xlabel="step of L-BFGS", ylabel="mean KL of each latent (nats)")
-    ax.set_xlim(1, 5 * HOLD)
+    ax.set_xlim(1, STEPS_DRAWN)
     ax.axvline(HOLD + 0.5, color=GREY, lw=0.6)
     other = ax.twinx()
     other.semilogy(np.arange(len(s2)) + 1, s2, color=PURPLE, lw=1.6)

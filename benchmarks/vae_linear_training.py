@@ -24,8 +24,8 @@ from data import load_digits
 from models.linear_vae import (
     exact_elbo,
     exact_log_likelihood,
-    linear_law,
     linear_vae,
+    require_linear,
 )
 from models.pca import PCA
 from models.probabilistic_pca import ProbabilisticPCA
@@ -166,7 +166,7 @@ def couplings(vae: VAE) -> NDArray:
 
 def noise_variance(vae: VAE) -> float:
     """Return s^2."""
-    return float(np.exp(linear_law("decoder", vae.decoder).log_variance))
+    return float(np.exp(require_linear("decoder", vae.decoder).log_variance))
 
 
 def angle(problem: Problem, vae: VAE) -> float:

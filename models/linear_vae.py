@@ -126,7 +126,7 @@ def exact_log_likelihood(vae: VAE, x):
     parameters. Raises ValueError for another decoder, ValueError or TypeError if x does
     not fit.
     """
-    decoder = linear_law("decoder", vae.decoder)
+    decoder = require_linear("decoder", vae.decoder)
     mean, v = decoder.moments(np.zeros((1, vae.latent), vae.dtype))
     require_features(x=x, mean=mean)
     return factor_log_likelihood(x, mean, decoder.network.layers[0].weights.T, v)
@@ -134,10 +134,12 @@ def exact_log_likelihood(vae: VAE, x):
 
 def linear_laws(vae: VAE) -> tuple[HomoscedasticGaussian, HomoscedasticGaussian]:
     """Return encoder and decoder, or raise ValueError unless both are linear."""
-    return linear_law("encoder", vae.encoder), linear_law("decoder", vae.decoder)
+    return require_linear("encoder", vae.encoder), require_linear(
+        "decoder", vae.decoder
+    )
 
 
-def linear_law(name: str, law: Conditional) -> HomoscedasticGaussian:
+def require_linear(name: str, law: Conditional) -> HomoscedasticGaussian:
     """Return the law, or raise unless it is a HomoscedasticGaussian of one layer."""
     layers = law.network.layers
     linear = len(layers) == 1 and layers[0].activation == "identity"

@@ -11,10 +11,8 @@ import pytest
 from benchmarks.speed.agreement import disagreement
 from benchmarks.speed.peers import diffusion_step as step_peers
 from benchmarks.speed.peers import reverse_network as chain_peers
+from benchmarks.speed.peers.adam import BETA1, BETA2, EPSILON
 from benchmarks.speed.peers.diffusion_step import (
-    BETA1,
-    BETA2,
-    EPSILON,
     LAYERS,
     LEARNING_RATE,
 )

@@ -52,6 +52,7 @@ def test_a_peer_starts_where_there_is_only_numpy():
     code = "import sys, benchmarks.speed.worker; from benchmarks.speed.peers import {}"
     names = [module.name for module in pkgutil.iter_modules(peers.__path__)]
     assert names == [
+        "adam",
         "annealing",
         "diffusion",
         "diffusion_step",

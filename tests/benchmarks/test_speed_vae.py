@@ -10,7 +10,8 @@ import pytest
 
 from benchmarks.speed.agreement import disagreement
 from benchmarks.speed.peers import vae as peers
-from benchmarks.speed.peers.vae import BETA1, BETA2, EPSILON, LAYERS, LEARNING_RATE
+from benchmarks.speed.peers.adam import BETA1, BETA2, EPSILON
+from benchmarks.speed.peers.vae import LAYERS, LEARNING_RATE
 from benchmarks.speed.row import Work
 from benchmarks.speed.rows import vae as row
 from models.conditionals import Bernoulli, Gaussian

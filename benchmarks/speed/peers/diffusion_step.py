@@ -14,13 +14,12 @@ far the weights between the hidden layers have moved: many steps that see one no
 them further.
 """
 
-import math
-
 import numpy as np
 
 from benchmarks.speed.later import Later
+from benchmarks.speed.peers.adam import BETA1, BETA2, EPSILON, jax_adam, moved
 
-LEARNING_RATE, BETA1, BETA2, EPSILON = 2e-4, 0.9, 0.999, 1e-8
+LEARNING_RATE = 2e-4
 FIRST, LAST = 10.0, -10.0
 LAYERS = range(3)
 JUDGED = "u", "noise"
@@ -50,11 +49,6 @@ def loss(problem, weights, biases):
     for i in LAYERS[:-1]:
         hidden = np.maximum(hidden @ W[i] + b[i], 0)
     return np.mean((hidden @ W[-1] + b[-1] + sigma * x - noise) ** 2)
-
-
-def moved(old, new):
-    """Return the root of the mean of (new - old)^2."""
-    return np.sqrt(np.mean((np.asarray(new, float) - old) ** 2))
 
 
 def pytorch(problem):
@@ -120,17 +114,7 @@ def jax(problem):
         key, of_time, of_noise = jax.random.split(key, 3)
         u = (jax.random.uniform(of_time) + jnp.arange(len(x_0)) / len(x_0)) % 1
         g = jax.grad(loss)(theta, x_0, u, jax.random.normal(of_noise, x_0.shape))
-        each, t = jax.tree.map, t + 1
-        m = each(lambda m, g: BETA1 * m + (1 - BETA1) * g, m, g)
-        v = each(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, v, g)
-        # 1 - beta^t: the difference of two float32 would have three digits.
-        bias1, bias2 = (-jnp.expm1(t * math.log(beta)) for beta in (BETA1, BETA2))
-
-        def moved(theta, m, v):
-            rate = LEARNING_RATE / bias1
-            return theta - rate * m / (jnp.sqrt(v / bias2) + EPSILON)
-
-        return each(moved, theta, m, v), m, v, t, key
+        return *jax_adam(theta, g, m, v, t, LEARNING_RATE), key
 
     compiled = jax.jit(step, donate_argnums=0)
 

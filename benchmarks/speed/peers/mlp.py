@@ -1,8 +1,8 @@
 """One step of Adam on a multilayer perceptron, in PyTorch and in JAX."""
 
-import math
+from benchmarks.speed.peers.adam import BETA1, BETA2, EPSILON, jax_adam
 
-LEARNING_RATE, BETA1, BETA2, EPSILON = 1e-3, 0.9, 0.999, 1e-8
+LEARNING_RATE = 1e-3
 
 
 def pytorch(problem):
@@ -54,17 +54,7 @@ def jax(problem):
     def step(state, x, labels):
         layers, m, v, t = state
         value, g = jax.value_and_grad(loss)(layers, x, labels)
-        each, t = jax.tree.map, t + 1
-        m = each(lambda m, g: BETA1 * m + (1 - BETA1) * g, m, g)
-        v = each(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, v, g)
-        # 1 - beta^t: the difference of two float32 would have three digits.
-        bias1, bias2 = (-jnp.expm1(t * math.log(beta)) for beta in (BETA1, BETA2))
-
-        def moved(theta, m, v):
-            rate = LEARNING_RATE / bias1
-            return theta - rate * m / (jnp.sqrt(v / bias2) + EPSILON)
-
-        return (each(moved, layers, m, v), m, v, t), value
+        return jax_adam(layers, g, m, v, t, LEARNING_RATE), value
 
     compiled = jax.jit(step, donate_argnums=0)
 

@@ -12,13 +12,12 @@ of the loss at the same noise, that of the problem, and by how far the weights o
 moved: many steps that see one noise move them further.
 """
 
-import math
-
 import numpy as np
 
 from benchmarks.speed.later import Later
+from benchmarks.speed.peers.adam import BETA1, BETA2, EPSILON, jax_adam, moved
 
-LEARNING_RATE, BETA1, BETA2, EPSILON = 1e-3, 0.9, 0.999, 1e-8
+LEARNING_RATE = 1e-3
 LAYERS = range(4)
 
 
@@ -42,11 +41,6 @@ def terms(problem, weights, biases):
     reconstruction = np.sum(np.logaddexp(0, z) - x * z, axis=1)
     divergence = np.sum(m**2 + np.expm1(v) - v, axis=1) / 2
     return reconstruction.mean(), divergence.mean()
-
-
-def moved(old, new):
-    """Return the root of the mean of (new - old)^2."""
-    return np.sqrt(np.mean((np.asarray(new, float) - old) ** 2))
 
 
 def pytorch(problem):
@@ -106,17 +100,7 @@ def jax(problem):
         theta, m, v, t, key = state
         key, own = jax.random.split(key)
         g = jax.grad(loss)(theta, x, jax.random.normal(own, shape))
-        each, t = jax.tree.map, t + 1
-        m = each(lambda m, g: BETA1 * m + (1 - BETA1) * g, m, g)
-        v = each(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, v, g)
-        # 1 - beta^t: the difference of two float32 would have three digits.
-        bias1, bias2 = (-jnp.expm1(t * math.log(beta)) for beta in (BETA1, BETA2))
-
-        def moved(theta, m, v):
-            rate = LEARNING_RATE / bias1
-            return theta - rate * m / (jnp.sqrt(v / bias2) + EPSILON)
-
-        return each(moved, theta, m, v), m, v, t, key
+        return *jax_adam(theta, g, m, v, t, LEARNING_RATE), key
 
     compiled = jax.jit(step, donate_argnums=0)
 
