@@ -151,7 +151,7 @@ def check_dtype(function: Callable, expected: Any, found: Any) -> None:
 
 def check_share(function: Callable, shape: tuple, g: Any) -> None:
     """A pull-back returns its argument's shape, or one that this broadcasts to."""
-    found = getattr(g, "shape", repr(g))
+    found = g.shape if hasattr(g, "shape") else repr(g)
     fits = isinstance(found, tuple) and len(found) >= len(shape)
     tail = found[len(found) - len(shape) :] if fits else ()
     if not fits or any(n not in (1, m) for n, m in zip(shape, tail, strict=True)):
