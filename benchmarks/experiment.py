@@ -2,7 +2,9 @@
 
 An experiment is one module of benchmarks/experiments: `digits_mlp.py` is the experiment
 "digits-mlp". Its first docstring line is the title, `BUDGET` the seconds that its quick
-run may take, and `run(seed, size)` returns a `Result`.
+run may take, and `run(seed, size)` returns a `Result`. What is more than one file has
+its parts in a folder of the same name: those of "vae-digits" lie in
+benchmarks/vae_digits.
 """
 
 import importlib

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.annealing_figures import (
+from benchmarks.annealing.figures import (
     STOPS,
     STOPS_OF_POINTS,
     bracket_picture,
@@ -21,7 +21,7 @@ from benchmarks.annealing_figures import (
     variance_constant,
     way_picture,
 )
-from benchmarks.annealing_laws import (
+from benchmarks.annealing.laws import (
     PARTICLES,
     Annealed,
     Fluctuations,
@@ -31,8 +31,8 @@ from benchmarks.annealing_laws import (
     make_machine,
     mean_and_error,
 )
-from benchmarks.annealing_tables import errors_of, law_table, machine_table
-from benchmarks.annealing_targets import BETAS, LAWS, K, anneal_laws, on_the_way
+from benchmarks.annealing.tables import errors_of, law_table, machine_table
+from benchmarks.annealing.targets import BETAS, LAWS, K, anneal_laws, on_the_way
 from benchmarks.experiment import Metric, Picture, Result
 from samplers.exact import exact_draws, log_partition
 from samplers.importance import Weights

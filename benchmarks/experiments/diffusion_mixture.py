@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.diffusion_chains import (
+from benchmarks.diffusion_mixture.chains import (
     ETAS,
     KEPT,
     LAST,
@@ -31,7 +31,7 @@ from benchmarks.diffusion_chains import (
     path,
     strips,
 )
-from benchmarks.diffusion_figures import (
+from benchmarks.diffusion_mixture.figures import (
     draw_distances,
     draw_floor,
     draw_flow,
@@ -39,14 +39,14 @@ from benchmarks.diffusion_figures import (
     steps_picture,
     strips_picture,
 )
-from benchmarks.diffusion_gaussian import (
+from benchmarks.diffusion_mixture.gaussian import (
     final_sd,
     leading_error,
     relative_errors,
     sd_by_angles,
 )
-from benchmarks.diffusion_laws import MIXTURE, flow, moment_scores
-from benchmarks.diffusion_schedules import (
+from benchmarks.diffusion_mixture.laws import MIXTURE, flow, moment_scores
+from benchmarks.diffusion_mixture.schedules import (
     schedule_error,
     schedules_picture,
     schedules_table,

@@ -8,15 +8,15 @@ that: what the draws of true chains are, and those of short runs.
 
 import numpy as np
 
-from benchmarks.ebm_2d_data import LAWS, gaussian_kl, kernel_kl, make_problem
-from benchmarks.ebm_2d_draws import Draws, draw
-from benchmarks.ebm_2d_figures import (
+from benchmarks.ebm_2d.data import LAWS, gaussian_kl, kernel_kl, make_problem
+from benchmarks.ebm_2d.draws import Draws, draw
+from benchmarks.ebm_2d.figures import (
     curves_figure,
     draws_picture,
     landscape_picture,
     short_picture,
 )
-from benchmarks.ebm_2d_training import METHODS, Learned, learn
+from benchmarks.ebm_2d.training import METHODS, Learned, learn
 from benchmarks.experiment import Metric, Picture, Result, Table
 
 BUDGET = 16

@@ -9,13 +9,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.experiment import Metric, Picture, Result, Table
-from benchmarks.gibbs_figures import (
+from benchmarks.gibbs_exact.figures import (
     distance_picture,
     draw_distances,
     draw_eigenvalues,
     matrix_picture,
 )
-from benchmarks.gibbs_laws import (
+from benchmarks.gibbs_exact.laws import (
     BETAS,
     M,
     N,

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.experiment import Metric, Picture, Result, Table
-from benchmarks.ising_averages import OBSERVABLES, Averages, sample, scores
-from benchmarks.ising_figures import (
+from benchmarks.ising.averages import OBSERVABLES, Averages, sample, scores
+from benchmarks.ising.figures import (
     averages_picture,
     draw_average,
     draw_times,
@@ -19,7 +19,7 @@ from benchmarks.ising_figures import (
     memory_picture,
     table,
 )
-from benchmarks.ising_memory import (
+from benchmarks.ising.memory import (
     ALGORITHMS,
     EXPONENTS,
     QUANTITIES,

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks import ising4_rbm, ising4_vae
 from benchmarks.experiment import Metric, Picture, Result
-from benchmarks.ising4 import AVERAGES, TEMPERATURES, truth
-from benchmarks.ising4_distances import distance_picture
-from benchmarks.ising4_figures import averages_picture, states_picture
-from benchmarks.ising4_rows import (
+from benchmarks.ising4 import rbm, vae
+from benchmarks.ising4.distances import distance_picture
+from benchmarks.ising4.figures import averages_picture, states_picture
+from benchmarks.ising4.law import AVERAGES, TEMPERATURES, truth
+from benchmarks.ising4.rows import (
     Row,
     averages_table,
     kl_table,
@@ -46,12 +46,12 @@ class Family:
 
 FAMILIES = {
     "RBM": Family(
-        ising4_rbm.generate,
+        rbm.generate,
         kl={"quick": 0.08, "full": 0.01},
         averages={"quick": (0.06,) * 4, "full": (0.04,) * 4},
     ),
     "VAE": Family(
-        ising4_vae.generate,
+        vae.generate,
         kl={"quick": 0.3, "full": 0.05},
         averages={"quick": (0.2, 0.6, 0.05, 0.05), "full": (0.04, 0.1, 0.02, 0.02)},
     ),
@@ -122,9 +122,7 @@ def by_temperature(rows: list[Row], family: str) -> dict[str, dict]:
 def by_hand_metric(truths) -> Metric:
     """Hold the machine that was written by hand to the exact law."""
     errors = [
-        np.max(
-            np.abs(np.log(visible_probabilities(ising4_rbm.by_hand(T).machine) / law.p))
-        )
+        np.max(np.abs(np.log(visible_probabilities(rbm.by_hand(T).machine) / law.p)))
         for T, law in truths.items()
     ]
     return Metric(

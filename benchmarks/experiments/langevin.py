@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from benchmarks import langevin_laws
 from benchmarks.experiment import Metric, Picture, Result
-from benchmarks.langevin_chains import (
+from benchmarks.langevin import laws
+from benchmarks.langevin.chains import (
     ALGORITHMS,
     ETAS,
     PROPOSED,
@@ -30,7 +30,7 @@ from benchmarks.langevin_chains import (
     run_ring,
     squared,
 )
-from benchmarks.langevin_figures import (
+from benchmarks.langevin.figures import (
     acceptance_picture,
     bias_picture,
     draw_acceptance,
@@ -39,8 +39,8 @@ from benchmarks.langevin_figures import (
     law_picture,
     well_picture,
 )
-from benchmarks.langevin_laws import WELL, Unadjusted, boltzmann, first_order, kramers
-from benchmarks.langevin_tables import rate_table
+from benchmarks.langevin.laws import WELL, Unadjusted, boltzmann, first_order, kramers
+from benchmarks.langevin.tables import rate_table
 
 BUDGET = 8
 # Chains a step size, unadjusted and adjusted; of each temperature that start on the
@@ -115,7 +115,7 @@ def sample(size: str, rng) -> Found:
         rates=np.array(
             [
                 *acceptance(2 * adjusted, DRAWS // 2, law, rng),
-                [langevin_laws.acceptance(eta, 1.0, law) for eta in PROPOSED],
+                [laws.acceptance(eta, 1.0, law) for eta in PROPOSED],
             ]
         ),
         imbalances={

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.descents import (
+from benchmarks.experiment import Metric, Picture, Result, Table
+from benchmarks.optimizers.descents import (
     CONTRACTIONS,
     RAVINE,
     ROSENBROCK,
@@ -25,14 +26,13 @@ from benchmarks.descents import (
     descend,
     ravine,
 )
-from benchmarks.descents_figures import (
+from benchmarks.optimizers.evaluations import rosenbrock, sums
+from benchmarks.optimizers.figures import (
     draw_rates,
     draw_training,
     ravine_picture,
     rosenbrock_picture,
 )
-from benchmarks.evaluations import rosenbrock, sums
-from benchmarks.experiment import Metric, Picture, Result, Table
 from data import load_digits, split
 from models import MLP, accuracy, cross_entropy
 from optim import (

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from benchmarks.bernoulli_mixture import fit_mixture, independent_pixels
 from benchmarks.experiment import Picture, Result
-from benchmarks.rbm_digits_chains import (
+from benchmarks.rbm_digits.chains import (
     UPPER_HALF,
     fair_coins,
     film,
@@ -23,21 +23,21 @@ from benchmarks.rbm_digits_chains import (
     shuffled,
     surprise,
 )
-from benchmarks.rbm_digits_features import read_digits
-from benchmarks.rbm_digits_figures import (
+from benchmarks.rbm_digits.features import read_digits
+from benchmarks.rbm_digits.figures import (
     draw_learning,
     free_energy_picture,
     learning_caption,
     learning_picture,
     partition_picture,
 )
-from benchmarks.rbm_digits_partition import COUNTED, Annealed, anneal
-from benchmarks.rbm_digits_pictures import (
+from benchmarks.rbm_digits.partition import COUNTED, Annealed, anneal
+from benchmarks.rbm_digits.pictures import (
     fields_picture,
     filled_picture,
     film_picture,
 )
-from benchmarks.rbm_digits_tables import (
+from benchmarks.rbm_digits.tables import (
     decay_table,
     feature_metrics,
     filling_metrics,
@@ -45,7 +45,7 @@ from benchmarks.rbm_digits_tables import (
     machine_table,
     partition_metrics,
 )
-from benchmarks.rbm_digits_training import LearningCurve, Plan, Trained, learn, train
+from benchmarks.rbm_digits.training import LearningCurve, Plan, Trained, learn, train
 from data import load_digits
 
 BUDGET = 12

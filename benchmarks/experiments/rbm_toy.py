@@ -9,14 +9,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.experiment import Picture, Result
-from benchmarks.rbm_toy_curves import (
+from benchmarks.rbm_toy.curves import (
     LARGEST,
     Learned,
     learn_all,
     learned_metrics,
     learned_table,
 )
-from benchmarks.rbm_toy_figures import (
+from benchmarks.rbm_toy.figures import (
     ERROR_LABEL,
     KL_LABEL,
     curves_picture,
@@ -26,7 +26,7 @@ from benchmarks.rbm_toy_figures import (
     optima_picture,
     xor_picture,
 )
-from benchmarks.rbm_toy_restarts import (
+from benchmarks.rbm_toy.restarts import (
     XOR,
     restart_all,
     restart_metrics,

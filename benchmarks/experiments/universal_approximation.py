@@ -10,8 +10,18 @@ units solve it, a linear model or one unit cannot, and how closely they fail is 
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks import xor
-from benchmarks.approximation import (
+from benchmarks.experiment import Metric, Picture, Result, Table
+from benchmarks.universal_approximation import xor
+from benchmarks.universal_approximation.figures import (
+    RMS,
+    SUP,
+    TITLES,
+    bump_picture,
+    draw_errors,
+    errors_picture,
+    fits_picture,
+)
+from benchmarks.universal_approximation.networks import (
     TARGETS,
     bound_of_barron,
     built,
@@ -22,16 +32,6 @@ from benchmarks.approximation import (
     random_units,
     trained,
 )
-from benchmarks.approximation_figures import (
-    RMS,
-    SUP,
-    TITLES,
-    bump_picture,
-    draw_errors,
-    errors_picture,
-    fits_picture,
-)
-from benchmarks.experiment import Metric, Picture, Result, Table
 
 BUDGET = 18
 WIDTHS = {

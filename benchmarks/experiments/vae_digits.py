@@ -19,28 +19,28 @@ from numpy.typing import NDArray
 
 from benchmarks.bernoulli_mixture import fit_mixture, independent_pixels
 from benchmarks.experiment import Picture, Result
-from benchmarks.rbm_digits_chains import one_of_each
-from benchmarks.vae_digits_figures import (
+from benchmarks.rbm_digits.chains import one_of_each
+from benchmarks.vae_digits.figures import (
     divergence_picture,
     draw_learning,
     learning_caption,
     learning_picture,
     plane_picture,
 )
-from benchmarks.vae_digits_latents import divergences, manifold, plane
-from benchmarks.vae_digits_pictures import (
+from benchmarks.vae_digits.latents import divergences, manifold, plane
+from benchmarks.vae_digits.pictures import (
     interpolation_picture,
     reconstruction_picture,
     sample_picture,
 )
-from benchmarks.vae_digits_tables import (
+from benchmarks.vae_digits.tables import (
     MACHINES,
     bound_metrics,
     latent_metrics,
     likelihood_metrics,
     model_table,
 )
-from benchmarks.vae_digits_training import Learned, Plan, divided, learn_all
+from benchmarks.vae_digits.training import Learned, Plan, divided, learn_all
 from data import load_digits
 
 BUDGET = 18

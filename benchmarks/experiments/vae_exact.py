@@ -10,17 +10,17 @@ the gradient are.
 import numpy as np
 
 from benchmarks.experiment import Picture, Result
-from benchmarks.vae_exact_bounds import COUNTS, DRAWS, calibrate, estimate_bounds
-from benchmarks.vae_exact_curves import (
+from benchmarks.vae_exact.bounds import COUNTS, DRAWS, calibrate, estimate_bounds
+from benchmarks.vae_exact.curves import (
     bounds_picture,
     gradients_picture,
     record_figure,
 )
-from benchmarks.vae_exact_figures import model_picture, posteriors_picture
-from benchmarks.vae_exact_gaps import know
-from benchmarks.vae_exact_gradients import ESTIMATORS, GRADIENTS, encoder_noise
-from benchmarks.vae_exact_laws import BETAS, CURVE, PATTERNS, learn, make_problem
-from benchmarks.vae_exact_metrics import (
+from benchmarks.vae_exact.figures import model_picture, posteriors_picture
+from benchmarks.vae_exact.gaps import know
+from benchmarks.vae_exact.gradients import ESTIMATORS, GRADIENTS, encoder_noise
+from benchmarks.vae_exact.laws import BETAS, CURVE, PATTERNS, learn, make_problem
+from benchmarks.vae_exact.metrics import (
     bound_metrics,
     bounds_table,
     calibration_metrics,

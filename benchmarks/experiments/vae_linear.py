@@ -13,8 +13,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.experiment import Metric, Picture, Result
-from benchmarks.vae_linear_collapse import STEPS_DRAWN, collapse, collapse_metrics
-from benchmarks.vae_linear_figures import (
+from benchmarks.vae_linear.collapse import STEPS_DRAWN, collapse, collapse_metrics
+from benchmarks.vae_linear.figures import (
     ANGLE_LABEL,
     COLORS,
     GAP_LABEL,
@@ -25,7 +25,7 @@ from benchmarks.vae_linear_figures import (
     learning_picture,
     spectrum_picture,
 )
-from benchmarks.vae_linear_training import (
+from benchmarks.vae_linear.training import (
     DIGITS,
     GAUSSIAN,
     Learned,

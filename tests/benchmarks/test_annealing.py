@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.annealing_figures import NAMES, STOPS, tiled, variance_constant
-from benchmarks.annealing_laws import (
+from benchmarks.annealing.figures import NAMES, STOPS, tiled, variance_constant
+from benchmarks.annealing.laws import (
     Annealed,
     acceptance_ratio,
     anneal_machine,
@@ -16,8 +16,8 @@ from benchmarks.annealing_laws import (
     mean_and_error,
     weights_of,
 )
-from benchmarks.annealing_tables import errors_of, law_table, machine_table
-from benchmarks.annealing_targets import BETAS, LAWS, anneal_laws, on_the_way
+from benchmarks.annealing.tables import errors_of, law_table, machine_table
+from benchmarks.annealing.targets import BETAS, LAWS, anneal_laws, on_the_way
 from benchmarks.experiments import annealing
 from benchmarks.files import plain
 from samplers.exact import exact_draws, log_partition

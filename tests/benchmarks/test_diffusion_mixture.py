@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from benchmarks import diffusion_chains
-from benchmarks.diffusion_chains import (
+from benchmarks.diffusion_mixture import chains
+from benchmarks.diffusion_mixture.chains import (
     ETAS,
     KEPT,
     LAST,
@@ -23,9 +23,9 @@ from benchmarks.diffusion_chains import (
     path,
     strips,
 )
-from benchmarks.diffusion_figures import draw_contours
-from benchmarks.diffusion_gaussian import final_sd, leading_error, sd_by_angles
-from benchmarks.diffusion_laws import (
+from benchmarks.diffusion_mixture.figures import draw_contours
+from benchmarks.diffusion_mixture.gaussian import final_sd, leading_error, sd_by_angles
+from benchmarks.diffusion_mixture.laws import (
     DIRECTIONS,
     MIXTURE,
     denoised,
@@ -210,7 +210,7 @@ def test_chains_of_one_gaussian_have_its_exact_sd():
 
 
 def test_one_seed_gives_one_result(monkeypatch):
-    monkeypatch.setattr(diffusion_chains, "STEPS", (2, 5))
+    monkeypatch.setattr(chains, "STEPS", (2, 5))
     first, again, other = (
         converge(1.0, 300, np.random.default_rng(seed)) for seed in (7, 7, 8)
     )

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from benchmarks import ebm_2d_training
-from benchmarks.ebm_2d_data import (
+from benchmarks.ebm_2d import training
+from benchmarks.ebm_2d.data import (
     AXIS,
     GRID,
     LAWS,
@@ -19,7 +19,7 @@ from benchmarks.ebm_2d_data import (
     kernel_kl,
     make_problem,
 )
-from benchmarks.ebm_2d_draws import (
+from benchmarks.ebm_2d.draws import (
     CELLS,
     cell_counts,
     cell_probabilities,
@@ -27,7 +27,7 @@ from benchmarks.ebm_2d_draws import (
     draw,
     exact_draws,
 )
-from benchmarks.ebm_2d_training import LOOKS, METHODS, learn, log_density
+from benchmarks.ebm_2d.training import LOOKS, METHODS, learn, log_density
 from benchmarks.experiments import ebm_2d
 from benchmarks.files import plain
 from benchmarks.transition_matrices import chi_square_score
@@ -104,8 +104,8 @@ def test_kernels_come_near_with_examples_and_their_width(moons):
 def learned(moons):
     """The moons, learned a little by each method."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ebm_2d_training, "STEPS", {"quick": 200})
-        patch.setattr(ebm_2d_training, "LOOKS", 4)
+        patch.setattr(training, "STEPS", {"quick": 200})
+        patch.setattr(training, "LOOKS", 4)
         rng = np.random.default_rng(0)
         return {name: learn(moons, name, "quick", rng) for name in METHODS}
 
@@ -135,7 +135,7 @@ def test_the_density_of_an_untrained_network_is_that_of_its_quadrature():
 
 
 def test_quick_looks_divide_the_steps():
-    for steps in ebm_2d_training.STEPS.values():
+    for steps in training.STEPS.values():
         assert steps % LOOKS == 0
 
 

@@ -2,8 +2,14 @@
 
 import pytest
 
-from benchmarks import evaluations
-from benchmarks.evaluations import METHODS, TOLERANCE, Comparison, compare, sums
+from benchmarks.optimizers import evaluations
+from benchmarks.optimizers.evaluations import (
+    METHODS,
+    TOLERANCE,
+    Comparison,
+    compare,
+    sums,
+)
 
 MOST = {"BFGS": 0.8, "L-BFGS": 1.2}  # of SciPy's; found 0.66 and 0.97
 

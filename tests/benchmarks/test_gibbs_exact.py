@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.experiments import gibbs_exact
-from benchmarks.gibbs_laws import (
+from benchmarks.gibbs_exact.laws import (
     BETAS,
     SWEEPS,
     M,

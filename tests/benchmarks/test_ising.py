@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks import ising_averages, ising_memory
 from benchmarks.experiments import ising
 from benchmarks.files import plain
-from benchmarks.ising_averages import (
+from benchmarks.ising.averages import (
+    COLD,
     FAR,
     NEAR,
     OBSERVABLES,
@@ -20,8 +20,15 @@ from benchmarks.ising_averages import (
     sample,
     scores,
 )
-from benchmarks.ising_figures import spread, table
-from benchmarks.ising_memory import ALGORITHMS, EXPONENTS, LAGS, Memory, remember
+from benchmarks.ising.figures import spread, table
+from benchmarks.ising.memory import (
+    ALGORITHMS,
+    EXPONENTS,
+    LAGS,
+    Memory,
+    exponent,
+    remember,
+)
 from samplers.ising_states import density_of_states
 from samplers.onsager import CRITICAL_TEMPERATURE
 
@@ -99,7 +106,7 @@ def test_wrong_averages_are_seen(small):
 
 
 def test_only_large_cold_lattices_are_held_to_the_infinite_one(small):
-    cold = np.sum(TEMPERATURES < ising_averages.COLD)
+    cold = np.sum(TEMPERATURES < COLD)
     assert cold == 3
     assert len(scores(replace(small, L=8), "magnetization")) == 0
     assert len(scores(replace(small, L=16), "magnetization")) == cold
@@ -153,8 +160,8 @@ def fake(L, tau):
 def test_exponents_are_slopes_between_the_two_largest_lattices():
     memories = [fake(L, [3 * L**0.25, L**2.17]) for L in (16, 32)]
     memories = [fake(8, [1.0, 1.0]), *memories]
-    assert ising_memory.exponent(memories, "E") == pytest.approx(0.25)
-    assert ising_memory.exponent(memories, "|M|") == pytest.approx(2.17)
+    assert exponent(memories, "E") == pytest.approx(0.25)
+    assert exponent(memories, "|M|") == pytest.approx(2.17)
 
 
 def test_a_wrong_memory_is_seen():

@@ -4,10 +4,18 @@ import numpy as np
 import pytest
 
 from autodiff import value_and_grad
-from benchmarks import ising4_rbm, ising4_vae
 from benchmarks.experiments import ising4
 from benchmarks.files import plain
-from benchmarks.ising4 import (
+from benchmarks.ising4 import rbm as ising4_rbm
+from benchmarks.ising4 import vae as ising4_vae
+from benchmarks.ising4.figures import (
+    ASIDE,
+    MARKERS,
+    averages_picture,
+    exact_averages,
+    states_picture,
+)
+from benchmarks.ising4.law import (
     FEW,
     SHAPE,
     SITES,
@@ -22,28 +30,21 @@ from benchmarks.ising4 import (
     truth,
     units,
 )
-from benchmarks.ising4_figures import (
-    ASIDE,
-    MARKERS,
-    averages_picture,
-    exact_averages,
-    states_picture,
-)
-from benchmarks.ising4_rbm import (
+from benchmarks.ising4.rbm import (
     by_hand,
     centered,
     generate,
     gibbs_draws,
     without_fields,
 )
-from benchmarks.ising4_rows import (
+from benchmarks.ising4.rows import (
     averages_table,
     distance_as_temperature,
     kl_table,
     make_row,
     scales,
 )
-from benchmarks.ising4_vae import BLOCK, most_up, turned_draws
+from benchmarks.ising4.vae import BLOCK, most_up, turned_draws
 from benchmarks.transition_matrices import chi_square_score
 from models import kl_divergence
 from models.rbm import RBM

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from benchmarks import langevin_chains, langevin_laws
 from benchmarks.experiments import langevin
 from benchmarks.files import plain
-from benchmarks.langevin_chains import (
+from benchmarks.langevin import chains, laws
+from benchmarks.langevin.chains import (
     ETAS,
     Averages,
     energy,
@@ -17,7 +17,7 @@ from benchmarks.langevin_chains import (
     imbalance,
     squared,
 )
-from benchmarks.langevin_laws import (
+from benchmarks.langevin.laws import (
     WELL,
     Unadjusted,
     boltzmann,
@@ -41,10 +41,10 @@ def test_slope_and_curvature_are_those_of_the_energy():
     x = np.linspace(-2, 2, 9)[:, np.newaxis]
     np.testing.assert_allclose(WELL.energy_at(x), energy(x[:, 0]), atol=1e-13)
     scores = -WELL.score_at(x)[:, 0]
-    np.testing.assert_allclose(scores, langevin_laws.slope(x[:, 0]), atol=1e-13)
+    np.testing.assert_allclose(scores, laws.slope(x[:, 0]), atol=1e-13)
     h = 1e-5
-    by_difference = (langevin_laws.slope(x + h) - langevin_laws.slope(x - h)) / (2 * h)
-    np.testing.assert_allclose(langevin_laws.curvature(x), by_difference, atol=1e-8)
+    by_difference = (laws.slope(x + h) - laws.slope(x - h)) / (2 * h)
+    np.testing.assert_allclose(laws.curvature(x), by_difference, atol=1e-8)
 
 
 @pytest.mark.parametrize(("eta", "T"), [(0.01, 1.0), (0.04, 1.0), (0.01, 0.3)])
@@ -57,11 +57,9 @@ def test_a_step_leaves_the_stationary_law_as_it_is(eta, T):
         after, _ = integrate.quad(
             lambda x, point=point: float(
                 chain.density(np.array([x]))[0]
-                * stats.norm.pdf(
-                    point, x - eta * langevin_laws.slope(x), np.sqrt(2 * eta * T)
-                )
+                * stats.norm.pdf(point, x - eta * laws.slope(x), np.sqrt(2 * eta * T))
             ),
-            *(-langevin_laws.end(T), langevin_laws.end(T)),
+            *(-laws.end(T), laws.end(T)),
             limit=200,
             epsabs=1e-11,
         )
@@ -125,17 +123,17 @@ def test_kramers_rate_is_approached_in_the_cold():
 def test_the_exact_acceptance_converges(law):
     for eta in (0.01, 0.3):
         coarse, fine = (
-            langevin_laws.acceptance(eta, 1.0, law, points) for points in (600, 1800)
+            laws.acceptance(eta, 1.0, law, points) for points in (600, 1800)
         )
         assert coarse == pytest.approx(fine, abs=2e-5)
-    assert langevin_laws.acceptance(0.001, 1.0, law) > 0.999
+    assert laws.acceptance(0.001, 1.0, law) > 0.999
 
 
 @pytest.fixture(scope="module")
 def averages(law):
     rng = np.random.default_rng(0)
-    draws = langevin_chains.run_chains("unadjusted", [], 50, 50, rng)
-    return langevin_chains.average("unadjusted", draws, law), draws
+    draws = chains.run_chains("unadjusted", [], 50, 50, rng)
+    return chains.average("unadjusted", draws, law), draws
 
 
 def test_chains_meet_their_own_law_and_not_that_of_the_energy(averages):
@@ -166,7 +164,7 @@ def test_flows_see_a_step_without_detailed_balance(law):
 
 
 def test_shares_of_another_temperature_are_seen():
-    [found] = langevin_chains.cross(
+    [found] = chains.cross(
         0.01, (0.5,), 4000, 400, 20, np.random.default_rng(0)
     ).values()
     assert np.nanmax(np.abs(found.z)) < langevin.LIMIT
@@ -177,7 +175,7 @@ def test_shares_of_another_temperature_are_seen():
 def test_one_seed_gives_one_result(averages):
     _, draws = averages
     again, other = (
-        langevin_chains.run_chains("unadjusted", [], 50, 50, np.random.default_rng(k))
+        chains.run_chains("unadjusted", [], 50, 50, np.random.default_rng(k))
         for k in (0, 1)
     )
     np.testing.assert_array_equal(draws, again)

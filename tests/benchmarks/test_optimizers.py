@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from benchmarks import record
-from benchmarks.descents import (
+from benchmarks.experiments import optimizers
+from benchmarks.experiments.optimizers import DIVERGED, METHODS, STEPS, train
+from benchmarks.optimizers.descents import (
     AXES,
     CONTRACTIONS,
     EIGENVALUES,
@@ -18,9 +20,7 @@ from benchmarks.descents import (
     descend,
     ravine,
 )
-from benchmarks.evaluations import rosenbrock
-from benchmarks.experiments import optimizers
-from benchmarks.experiments.optimizers import DIVERGED, METHODS, STEPS, train
+from benchmarks.optimizers.evaluations import rosenbrock
 from optim import BFGS, LBFGS, SGD, Adam, NonFiniteError
 
 

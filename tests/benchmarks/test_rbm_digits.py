@@ -6,26 +6,26 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import rbm_digits_features as features
 from benchmarks.experiments import rbm_digits
 from benchmarks.files import plain
-from benchmarks.rbm_digits_chains import (
+from benchmarks.rbm_digits import features
+from benchmarks.rbm_digits.chains import (
     UPPER_HALF,
     film,
     one_of_each,
     shuffled,
     surprise,
 )
-from benchmarks.rbm_digits_features import Accuracies
-from benchmarks.rbm_digits_partition import Annealed, anneal, by_run
-from benchmarks.rbm_digits_pictures import tiled
-from benchmarks.rbm_digits_tables import (
+from benchmarks.rbm_digits.features import Accuracies
+from benchmarks.rbm_digits.partition import Annealed, anneal, by_run
+from benchmarks.rbm_digits.pictures import tiled
+from benchmarks.rbm_digits.tables import (
     feature_metrics,
     filling_metrics,
     likelihood_metrics,
     partition_metrics,
 )
-from benchmarks.rbm_digits_training import Plan, Trained, train
+from benchmarks.rbm_digits.training import Plan, Trained, train
 from data import load_digits
 from models.estimate import Estimate
 from models.rbm import RBM

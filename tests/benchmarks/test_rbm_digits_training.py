@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks import rbm_digits_training as training
-from benchmarks.rbm_digits_tables import decay_table
-from benchmarks.rbm_digits_training import (
+from benchmarks.rbm_digits import training
+from benchmarks.rbm_digits.tables import decay_table
+from benchmarks.rbm_digits.training import (
     LearningCurve,
     Plan,
     choose,

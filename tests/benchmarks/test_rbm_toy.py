@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 
 from benchmarks.experiments import rbm_toy
 from benchmarks.files import plain
-from benchmarks.rbm_toy_curves import (
+from benchmarks.rbm_toy.curves import (
     HIDDEN,
     LARGEST,
     METHODS,
@@ -18,8 +18,8 @@ from benchmarks.rbm_toy_curves import (
     learned_metrics,
     learned_table,
 )
-from benchmarks.rbm_toy_figures import draw_images, faults
-from benchmarks.rbm_toy_restarts import (
+from benchmarks.rbm_toy.figures import draw_images, faults
+from benchmarks.rbm_toy.restarts import (
     ONE,
     PROBLEMS,
     SQUARES,

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from autodiff import grad, hessian, sigmoid
-from benchmarks import experiment, xor
-from benchmarks.approximation import (
+from benchmarks import experiment
+from benchmarks.figures import new_axes
+from benchmarks.universal_approximation import xor
+from benchmarks.universal_approximation.networks import (
     RADIUS,
     SLOPE,
     STEEPNESS,
@@ -22,7 +24,6 @@ from benchmarks.approximation import (
     random_units,
     trained,
 )
-from benchmarks.figures import new_axes
 from models import MLP, Dense
 
 ua = experiment.load("universal-approximation")

@@ -8,19 +8,18 @@ import pytest
 
 from autodiff import sigmoid
 from benchmarks import record
-from benchmarks import vae_digits_latents as latents
-from benchmarks import vae_digits_training as training
 from benchmarks.experiments import vae_digits
 from benchmarks.files import plain
-from benchmarks.vae_digits_latents import ACTIVE, active, manifold
-from benchmarks.vae_digits_tables import (
+from benchmarks.vae_digits import latents, training
+from benchmarks.vae_digits.latents import ACTIVE, active, manifold
+from benchmarks.vae_digits.tables import (
     MACHINES,
     MOST,
     bound_metrics,
     latent_metrics,
     likelihood_metrics,
 )
-from benchmarks.vae_digits_training import (
+from benchmarks.vae_digits.training import (
     HIDDEN,
     LEVELS,
     SCALE,

@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from scipy.stats import multivariate_normal
 
 from autodiff import grad, tree_leaves
-from benchmarks import vae_exact_laws as laws
 from benchmarks.experiments import vae_exact
 from benchmarks.files import plain
-from benchmarks.vae_exact_bounds import (
+from benchmarks.vae_exact import laws
+from benchmarks.vae_exact.bounds import (
     COUNTS,
     Calibration,
     calibrate,
@@ -21,10 +21,10 @@ from benchmarks.vae_exact_bounds import (
     largest_score,
     score,
 )
-from benchmarks.vae_exact_curves import bounds_picture, gradients_picture
-from benchmarks.vae_exact_figures import model_picture, posteriors_picture
-from benchmarks.vae_exact_gaps import Known, know, lattice_optimum
-from benchmarks.vae_exact_gradients import (
+from benchmarks.vae_exact.curves import bounds_picture, gradients_picture
+from benchmarks.vae_exact.figures import model_picture, posteriors_picture
+from benchmarks.vae_exact.gaps import Known, know, lattice_optimum
+from benchmarks.vae_exact.gradients import (
     CENTER,
     ESTIMATORS,
     PARABOLA,
@@ -34,8 +34,8 @@ from benchmarks.vae_exact_gradients import (
     model_estimates,
     parabola_score,
 )
-from benchmarks.vae_exact_laws import CURVE, PATTERNS, learn, make_problem
-from benchmarks.vae_exact_metrics import (
+from benchmarks.vae_exact.laws import CURVE, PATTERNS, learn, make_problem
+from benchmarks.vae_exact.metrics import (
     bound_metrics,
     bounds_table,
     calibration_metrics,
@@ -44,7 +44,7 @@ from benchmarks.vae_exact_metrics import (
     gradient_metrics,
     learned_metrics,
 )
-from benchmarks.vae_exact_quadrature import (
+from benchmarks.vae_exact.quadrature import (
     exact_elbo,
     hermite,
     kl_to_posterior,

@@ -10,7 +10,7 @@ from scipy.stats import ortho_group
 from autodiff import tree_map
 from benchmarks.experiments import vae_linear
 from benchmarks.files import plain
-from benchmarks.vae_linear_collapse import (
+from benchmarks.vae_linear.collapse import (
     CURED,
     HOLD,
     Collapse,
@@ -18,14 +18,14 @@ from benchmarks.vae_linear_collapse import (
     collapse_metrics,
     mean_divergences,
 )
-from benchmarks.vae_linear_figures import (
+from benchmarks.vae_linear.figures import (
     collapse_picture,
     draw_counts,
     images_picture,
     learning_picture,
     spectrum_picture,
 )
-from benchmarks.vae_linear_training import (
+from benchmarks.vae_linear.training import (
     DIGITS,
     GAUSSIAN,
     LOOKS,
@@ -173,7 +173,7 @@ def small():
 
 
 def test_as_many_latents_are_in_use_as_eigenvalues_are_above_s2(small, monkeypatch):
-    monkeypatch.setattr("benchmarks.vae_linear_collapse.HELD", {"quick": (0, 2)})
+    monkeypatch.setattr("benchmarks.vae_linear.collapse.HELD", {"quick": (0, 2)})
     fallen = collapse(small, "quick", np.random.default_rng(0))
     assert missed(collapse_metrics(fallen)) == []
     np.testing.assert_array_equal(np.sum(fallen.expected > 0, axis=1), [1, 3])

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
-from benchmarks.diffusion_gaussian import final_sd
+from benchmarks.diffusion_mixture.gaussian import final_sd
 from models.gaussian_denoiser import GaussianDenoiser
 from models.gaussian_divergences import kl_gaussian_full
 from models.linear_diffusion import LinearDiffusion, guess
