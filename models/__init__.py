@@ -15,10 +15,10 @@ conditionals, with vae_bounds, vae_training, vae_monitors and vae_likelihood; pc
 probabilistic_pca and linear_vae are its linear case, solved, and hierarchical_vae has
 several layers of latents, with hierarchical_bounds, and linear_chain as the case that
 is solved. diffusion is a hierarchy whose encoder is fixed: diffusion_forms,
-denoising_network and log_snr are its parts, diffusion_bounds and diffusion_chain_bounds
-its bound in three forms, with diffusion_training, diffusion_likelihood and
-network_denoiser for its chains; gaussian_denoiser, linear_diffusion and
-linear_consistency are the case that is solved.
+denoising_network, levels and log_snr are its parts, diffusion_bounds and
+diffusion_chain_bounds its bound in three forms, with diffusion_training,
+diffusion_likelihood and network_denoiser for its chains; gaussian_denoiser,
+linear_diffusion and linear_consistency are the case that is solved.
 """
 
 from models.classifier import MLPClassifier

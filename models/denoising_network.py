@@ -19,13 +19,22 @@ as along these. Without the skip, therefore, for any weights and any data,
 
     E|eps - epshat|^2 / d  >=  (d - w) / d,
 
-while with it nothing is left to learn where x is all noise. For bits, data of -1 and 1,
-the best guess of independent ones takes its place. With the prior log-odds l of each,
+while with it nothing is left to learn where x is all noise. For data of the levels v_k
+(models/levels.py), the best guess of independent ones takes its place. If an entry is
+v_k with the probability p_k, then after x, by Bayes' rule, with
 
-    log p(1 | x) / p(-1 | x) = l + 2 alpha x / sigma^2,
-    E[x_0 | x] = tanh(l / 2 + alpha x / sigma^2),
+    w_k  ~  p_k exp(-r_k^2 / 2),   r_k = (x - alpha v_k) / sigma.
 
-and what the network says is added to l.
+What the other entries tell is left to the network. It says two numbers g and h for
+each entry, which tilt p_k as a Gaussian would, and the guess is the mean of that law,
+
+    x0hat = sum_k v_k w_k,   w_k  ~  exp(log p_k + g v_k + h v_k^2 - r_k^2 / 2).
+
+Of r_k^2 / 2 only -alpha x v_k / sigma^2 and alpha^2 v_k^2 / (2 sigma^2) depend on k: g
+and h say the same of the others, where they expect the entry, and how surely. At 0 it
+is E[x_0 | x] of independent entries, at any g and h it is among the levels. Of two
+levels g alone says all there is to say: for -1 and 1, with the log-odds l of 1 to -1,
+x0hat = tanh(l / 2 + g + alpha x / sigma^2).
 
 Sources: D. P. Kingma, T. Salimans, B. Poole and J. Ho, NeurIPS (2021), for networks of
 the log SNR; A. Vaswani et al., NeurIPS (2017), for the waves.
@@ -38,7 +47,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from autodiff import static
+from autodiff import static, stop_gradient
 from models.diffusion_forms import (
     coefficients,
     regression_slope,
@@ -46,6 +55,7 @@ from models.diffusion_forms import (
     require_log_snr,
     signal_and_noise,
 )
+from models.levels import level_logits, require_levels
 from models.mlp import MLP, Dense
 from models.stored import Stored
 
@@ -58,12 +68,14 @@ class DenoisingNetwork(Stored):
 
     Parameters
     ----------
-    network : from d + 2 m numbers, x and then f(lambda), to d
+    network : from d + 2 m numbers, x and then f(lambda), to d; with a prior of more
+        than two levels to 2 d, g and h of one entry after the other
     form : what it guesses, a name in FORMS
     frequencies : (m,), w, no parameters
     skip : whether the best guess of standard normals is added
-    prior : (d,), log-odds of data that are bits of -1 and 1, to add their best guess
-        instead, in the form x0; no parameters
+    prior : (d, K), log p of the levels of each entry, to tilt this law instead, in the
+        form x0; no parameters
+    levels : (K,), v, the values of data that have a prior, rising; no parameters
 
     >>> denoiser = DenoisingNetwork.create(2, hidden=(16,), features=8, rng=0)
     >>> denoiser(np.ones((5, 2)), np.linspace(10, -10, 5)).shape
@@ -77,6 +89,7 @@ class DenoisingNetwork(Stored):
     frequencies: NDArray = static()
     skip: bool = True
     prior: NDArray | None = static(default=None)
+    levels: NDArray | None = static(default=None)
 
     parts = (MLP, Dense)
 
@@ -90,22 +103,23 @@ class DenoisingNetwork(Stored):
             part.__post_init__()
         require_form(self.form)
         self._require_static("frequencies", (np.size(self.frequencies),))
-        given, waves = len(self.network.layers[0].weights), self.frequencies.size
-        if given != self.dimension + 2 * waves:
+        given, said = len(self.network.layers[0].weights), self.outputs
+        waves, d = self.frequencies.size, self.dimension
+        if given != d + 2 * waves or said != d * tilts(self.levels):
             raise ValueError(
-                f"the network goes from {given} numbers to {self.dimension}, and there "
-                f"are {waves} frequencies; it takes x and two waves of each, here "
-                f"{self.dimension + 2 * waves} numbers"
+                f"the network goes from {given} numbers to {said}, and there are "
+                f"{waves} frequencies; it takes x and two waves of each, here "
+                f"{d + 2 * waves} numbers, and says one of each entry of x, or two if "
+                "there are more than two levels"
             )
-        if self.prior is None:
-            return
-        self._require_static("prior", (self.dimension,))
-        if self.form != "x0" or not self.skip:
+        if (self.prior is None) != (self.levels is None):
             raise ValueError(
-                f"a prior was given to a network of the form {self.form!r} with "
-                f"skip={self.skip}; it is the guess of bits, to which the network's "
-                "is added: write form='x0' and skip=True"
+                "a prior and levels were not given together; a prior says how probable "
+                "each of the levels is: write levels=levels, "
+                "prior=level_log_probabilities(X, levels)"
             )
+        if self.prior is not None and self.levels is not None:
+            self._require_prior(self.prior, self.levels)
 
     @classmethod
     def create(
@@ -118,6 +132,7 @@ class DenoisingNetwork(Stored):
         features: int = 32,
         skip: bool = True,
         prior: ArrayLike | None = None,
+        levels: ArrayLike | None = None,
         rng,
         dtype: DTypeLike = np.float64,
     ) -> "DenoisingNetwork":
@@ -130,7 +145,7 @@ class DenoisingNetwork(Stored):
         activation : of the hidden layers, a name in ACTIVATIONS
         form : a name in FORMS
         features : 2 m, how many numbers say the log SNR, an even number
-        skip, prior : as above
+        skip, prior, levels : as above
         rng : int, SeedSequence or Generator
 
         Raises ValueError if a name is unknown or sizes do not fit.
@@ -140,15 +155,20 @@ class DenoisingNetwork(Stored):
                 f"features is {features!r}; the log SNR is told by a sine and a cosine "
                 "of each frequency: write an even number, such as 32"
             )
-        sizes = (dimension + features, *hidden, dimension)
+        sizes = (dimension + features, *hidden, dimension * tilts(levels))
         network = MLP.create(sizes, activation=activation, rng=rng, dtype=dtype)
         frequencies = np.geomspace(SLOWEST, FASTEST, features // 2).astype(dtype)
-        prior = None if prior is None else np.array(prior, dtype)
-        return cls(network, form, frequencies, skip, prior)
+        given = (None if a is None else np.array(a, dtype) for a in (prior, levels))
+        return cls(network, form, frequencies, skip, *given)
 
     @property
     def dimension(self) -> int:
         """d, the number of entries of x."""
+        return self.outputs // tilts(self.levels)
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the network says, d or 2 d."""
         return self.network.layers[-1].bias.size
 
     @property
@@ -156,35 +176,34 @@ class DenoisingNetwork(Stored):
         """The dtype of the parameters, float32 or float64."""
         return self.network.layers[0].weights.dtype
 
-    def __call__(self, x, log_snr):
+    def __call__(self, x, log_snr, seen=None):
         """Return the guess, in its form, for x : (..., n, d) and log_snr : (n,).
 
-        log_snr may be (..., n) too, or a number for all. Raises ValueError or TypeError
-        if they do not fit.
+        log_snr may be (..., n) too, or a number for all; seen is what the network is
+        shown in the place of x, while what is added to its answer is of x. Raises
+        ValueError or TypeError if they do not fit.
         """
         log_snr = self._require_fit(x, log_snr)
-        output = self._output(x, log_snr)
+        output = self._output(x if seen is None else seen, log_snr)
         if self.prior is not None:
-            alpha, sigma = signal_and_noise(log_snr)
-            evidence = (alpha / sigma**2)[..., np.newaxis] * x
-            return np.tanh(0.5 * (self.prior + output) + evidence)
+            return self._tilted_mean(output, level_logits(self.levels, x, log_snr))
         if not self.skip:
             return output
         return output + regression_slope(self.form, log_snr)[..., np.newaxis] * x
 
-    def denoise(self, x, log_snr):
+    def denoise(self, x, log_snr, seen=None):
         """Return x0hat, the guess of the data, (..., n, d).
 
         What is added is alpha x in any form: as such it loses no digit where alpha is
         small, as it would on the way from sigma x or -x.
         """
         if self.form == "x0":
-            return self(x, log_snr)
+            return self(x, log_snr, seen)
         log_snr = self._require_fit(x, log_snr)
         A, B = coefficients(self.form, "x0", log_snr)
         if self.skip:
             A, _ = signal_and_noise(log_snr)
-        output = self._output(x, log_snr)
+        output = self._output(x if seen is None else seen, log_snr)
         return A[..., np.newaxis] * x + B[..., np.newaxis] * output
 
     def time_features(self, log_snr):
@@ -193,13 +212,25 @@ class DenoisingNetwork(Stored):
         return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
 
     def _output(self, x, log_snr):
-        """The network's answer to each row of x and its level, of the shape of x."""
+        """The network's answer to each row of x and its level, (..., n, d or 2 d)."""
         features = self.time_features(log_snr)
         features = np.broadcast_to(features, (*x.shape[:-1], features.shape[-1]))
         given = np.concatenate([x, features], axis=-1)
         if x.ndim == 2:
             return self.network(given)
-        return self.network(given.reshape(-1, given.shape[-1])).reshape(x.shape)
+        output = self.network(given.reshape(-1, given.shape[-1]))
+        return output.reshape(*x.shape[:-1], self.outputs)
+
+    def _tilted_mean(self, output, logits):
+        """Return sum_k v_k w_k for g and h, and -r_k^2 / 2 : (..., d, K), (..., d).
+
+        The largest exponent is subtracted first, so that no exponential overflows.
+        """
+        numbers = output.reshape(*logits.shape[:-1], tilts(self.levels))
+        logits = self.prior + numbers @ powers(self.levels) + logits
+        top = np.max(stop_gradient(logits), axis=-1, keepdims=True)
+        w = np.exp(logits - top)
+        return w @ self.levels / (w @ np.ones_like(self.levels))
 
     def _require_fit(self, x, log_snr):
         """Return log_snr, or raise unless both fit, in the dtype of the network.
@@ -232,5 +263,33 @@ class DenoisingNetwork(Stored):
         if not np.isfinite(array).all():
             raise ValueError(
                 f"{name} holds nan or infinity, and so would all guesses; write finite "
-                "numbers: a prior is the log-odds of bits with means inside (-1, 1)"
+                "numbers: level_log_probabilities gives no level the probability zero"
             )
+
+    def _require_prior(self, prior: NDArray, levels: NDArray) -> None:
+        """Raise ValueError unless the prior is a law of the levels, in its place."""
+        require_levels(levels, self.dtype)
+        self._require_static("levels", np.shape(levels))
+        self._require_static("prior", (self.dimension, np.size(levels)))
+        if self.form != "x0" or not self.skip:
+            raise ValueError(
+                f"a prior was given to a network of the form {self.form!r} with "
+                f"skip={self.skip}; it is the guess of x_0 which the network tilts: "
+                "write form='x0' and skip=True"
+            )
+        sums = np.sum(np.exp(prior), axis=-1)
+        if not np.allclose(sums, 1, atol=1e-3):
+            raise ValueError(
+                f"the probabilities exp(prior) of an entry add up to {sums[0]:.4g}, "
+                "not to one; a prior holds their logarithms, (d, K): write np.log(p)"
+            )
+
+
+def tilts(levels: ArrayLike | None) -> int:
+    """Return how many numbers tilt the law of an entry: two, or one of two levels."""
+    return 1 if levels is None or np.size(levels) <= 2 else 2
+
+
+def powers(levels: NDArray) -> NDArray:
+    """Return v and v^2, (2, K), which the numbers of an entry multiply; v of two."""
+    return np.stack([levels, levels**2])[: tilts(levels)]

@@ -31,8 +31,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from autodiff import static
 from models import diffusion_likelihood, diffusion_training
 from models.denoising_network import DenoisingNetwork
-from models.diffusion_likelihood import draw_levels
 from models.estimator import checked_examples
+from models.levels import draw_levels, require_known, require_levels
 from models.log_snr import LearnedLogSNR, LinearLogSNR
 from models.mlp import MLP, Dense
 from models.network_denoiser import network_denoiser
@@ -54,6 +54,7 @@ class Diffusion(Stored):
 
     Two bits, which are equal, and draws of the model that has learned it:
 
+    >>> from models.levels import draw_levels, level_log_probabilities
     >>> X = np.repeat([[-1.0, -1.0], [1.0, 1.0]], 50, axis=0)
     >>> model = Diffusion.create(
     ...     2,
@@ -61,12 +62,12 @@ class Diffusion(Stored):
     ...     log_snr=LinearLogSNR(4.0, -6.0),
     ...     hidden=(32,),
     ...     form="x0",
-    ...     prior=(0.0, 0.0),
+    ...     prior=level_log_probabilities(X, (-1, 1)),
     ...     rng=0,
     ... )
     >>> model = model.fit(X, steps=500, loss="bound", learning_rate=0.01, rng=0)
-    >>> model.bound(X, rng=0, samples=400).mean, float(-np.log(2))
-    (Estimate(-0.688 +- 0.015), -0.7)
+    >>> model.bound(X, rng=0, samples=400).mean, round(float(-np.log(2)), 3)
+    (Estimate(-0.689 +- 0.014), -0.693)
     >>> x = model.sample(1000, rng=0)
     >>> float(np.mean(x[:, 0] == x[:, 1]))
     1.0
@@ -100,6 +101,13 @@ class Diffusion(Stored):
             )
         if self.levels is not None:
             self.levels = require_levels(self.levels, self.dtype)
+        known = self.denoiser.levels
+        if known is not None and not np.array_equal(known, self.levels):
+            raise ValueError(
+                f"the levels are {self.levels} and those of the denoiser {known}; its "
+                "guesses would be of other data than those of the model: write "
+                "Diffusion.create(d, levels=levels, prior=prior, ...) for both"
+            )
 
     @classmethod
     def create(
@@ -125,7 +133,8 @@ class Diffusion(Stored):
         log_snr : by default a line from 10 to -10: for data of standard deviation one,
             from a noise of 0.007 to a signal of 0.007
         hidden, activation, form, features, skip, prior : of the network, see
-            DenoisingNetwork.create
+            DenoisingNetwork.create; a prior is one of the levels, as by
+            level_log_probabilities(X, levels)
         rng : int, SeedSequence or Generator
 
         Raises ValueError if a name is unknown or sizes do not fit.
@@ -138,6 +147,7 @@ class Diffusion(Stored):
             features=features,
             skip=skip,
             prior=prior,
+            levels=None if prior is None else levels,
             rng=rng,
             dtype=dtype,
         )
@@ -175,14 +185,7 @@ class Diffusion(Stored):
                 f"X has {X.shape[1]} columns and the model is one of {self.dimension} "
                 f"entries of x: make it for these data, by create({X.shape[1]}, ...)"
             )
-        if self.levels is not None and not np.all(known := np.isin(X, self.levels)):
-            raise ValueError(
-                f"X holds {X[~known][0]:g}, which is none of the {self.levels.size} "
-                f"levels from {self.levels[0]:g} to {self.levels[-1]:g}, and has the "
-                "probability zero: write 2 * X - 1 for bits and levels (-1, 1), or "
-                "create the model without levels"
-            )
-        return X
+        return X if self.levels is None else require_known(X, self.levels)
 
     def sample(
         self,
@@ -224,22 +227,9 @@ class Diffusion(Stored):
             )
         x = Chains(reverse, n, rng=rng, thin=last - 1).run(1)[:, 0]
         log_snr = float(schedule.log_snr[np.asarray(reverse.times)[-2]])
-        return draw_levels(self, x, log_snr, rng.random(x.shape))
+        return draw_levels(self.levels, x, log_snr, rng.random(x.shape))
 
     # Methods that have files of their own.
     fit = diffusion_training.fit
     bound = diffusion_likelihood.bound
     log_likelihood_at_start = diffusion_likelihood.log_likelihood_at_start
-
-
-def require_levels(levels: ArrayLike, dtype: DTypeLike) -> NDArray:
-    """Return the levels in a dtype, or raise unless they rise and are at least two."""
-    values = np.asarray(levels, dtype)
-    if values.ndim != 1 or values.size < 2 or not np.all(np.diff(values) > 0):
-        raise ValueError(
-            f"levels are {levels!r}; they are (K,), at least two, and rise, such as "
-            "(-1, 1) for bits or np.linspace(-1, 1, 17) for gray levels"
-        )
-    if not np.all(np.isfinite(values)):
-        raise ValueError(f"levels are {levels!r}, and have to be finite to be told")
-    return values

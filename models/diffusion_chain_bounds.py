@@ -43,7 +43,7 @@ def forward_chain(model, x0, noise):
             f"noise has shape {noise.shape}, and each of T steps has its own for each "
             f"example: it is (T, {n}, {d})"
         )
-    log_snr = _levels(model, x0, len(noise))
+    log_snr = _log_snr(model, x0, len(noise))
     alpha, sigma = signal_and_noise(log_snr)
     ratio, spread = _forth(log_snr)
     x = [x0, alpha[0] * x0 + sigma[0] * noise[0]]
@@ -128,7 +128,7 @@ def _each(numbers):
     return numbers[:, np.newaxis, np.newaxis]
 
 
-def _levels(model, x, T: int):
+def _log_snr(model, x, T: int):
     """Return lambda at t = 1, ..., T, (T,), in the dtype of x."""
     return log_snr_at(model, np.arange(1, require_steps(T) + 1), T, x)
 
@@ -141,4 +141,4 @@ def _require_trajectory(model, x):
             f"trajectory has shape {x.shape}; it is (T + 1, n, d), with x_0 first: "
             "write forward_chain(model, x0, noise)"
         )
-    return _levels(model, x, len(x) - 1)
+    return _log_snr(model, x, len(x) - 1)

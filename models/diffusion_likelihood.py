@@ -26,8 +26,7 @@ With levels the bound is one of a probability, and -bound / (d log 2) is the mea
 of bits for an entry of x_0 that a code made of the model would need. For real data it
 is bits less those of the unit in which x_0 is measured, and can be negative.
 
-Sources: D. P. Kingma, T. Salimans, B. Poole and J. Ho, NeurIPS (2021), section 3 and
-equation 11.
+Source: D. P. Kingma, T. Salimans, B. Poole and J. Ho, NeurIPS (2021), section 3.5.
 """
 
 import math
@@ -37,13 +36,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autodiff import logsumexp
-from models.diffusion_bounds import continuous_terms, discrete_terms
-from models.diffusion_forms import require_log_snr, signal_and_noise
+from models.arguments import require_precision
+from models.diffusion_bounds import Terms, continuous_terms, discrete_terms
 from models.diffusion_training import even_times
 from models.estimate import Estimate
+from models.levels import columns, level_logits
 from samplers.chains import require_count
 
-ROWS, NUMBERS = 1024, 2**20  # at a time, of a network and of entries times levels
+ROWS, NUMBERS = 1024, 2**18  # at a time, of a network and of entries times levels
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,10 +104,12 @@ def bound(
     require_count("samples", samples, 2)
     if steps is not None:
         require_count("steps", steps, 2)
-    draws = np.stack([draw_terms(model, examples, steps, rng) for _ in range(samples)])
-    reconstruction, prior, diffusion = draws.mean(axis=0)
-    bounds = draws[:, 0] - draws[:, 1] - draws[:, 2]
-    root = math.sqrt(samples)
+    most = max(1, rows_at_once(model) // len(examples))
+    sizes = [min(most, samples - done) for done in range(0, samples, most)]
+    draws = [draw_terms(model, examples, steps, rng, size) for size in sizes]
+    terms = Terms(*np.concatenate(draws, axis=1))
+    reconstruction, prior, diffusion = (term.mean(axis=0) for term in terms)
+    bounds, root = terms.bound, math.sqrt(samples)
     means = bounds.mean(axis=1)
     return BoundEstimate(
         reconstruction,
@@ -119,21 +121,34 @@ def bound(
     )
 
 
-def draw_terms(model, X: NDArray, steps: int | None, rng) -> NDArray[np.float64]:
-    """Return the three terms at one draw of noise and time for each example, (3, n)."""
-    noise, u = model.draw_noise(len(X), rng), even_times(len(X), rng.random())
+def rows_at_once(model) -> int:
+    """Return how many examples a network, and a table of all levels, take at a time."""
     values = 1 if model.levels is None else model.levels.size
-    rows = max(1, min(ROWS, NUMBERS // (values * model.dimension)))
-    parts = []
-    for first in range(0, len(X), rows):
+    return max(1, min(ROWS, NUMBERS // (values * model.dimension)))
+
+
+def draw_terms(
+    model, X: NDArray, steps: int | None, rng, draws: int
+) -> NDArray[np.float64]:
+    """Return the three terms at draws of noise and time, (3, draws, n).
+
+    A draw takes its noise and then its u_0 from rng, whatever the number of draws.
+    """
+    drawn = [(model.draw_noise(len(X), rng), rng.random()) for _ in range(draws)]
+    noise = np.concatenate([eps for eps, _ in drawn])
+    u = np.concatenate([even_times(len(X), start) for _, start in drawn])
+    x, rows, parts = np.tile(X, (draws, 1)), rows_at_once(model), []
+    for first in range(0, len(x), rows):
         now = slice(first, first + rows)
-        x, eps, times = X[now], noise[now], u[now]
         if steps is None:
-            terms = continuous_terms(model, x, times.astype(x.dtype), eps)
+            times = u[now].astype(X.dtype)
+            terms = continuous_terms(model, x[now], times, noise[now])
         else:
-            terms = discrete_terms(model, x, whole_times(times, steps), eps, steps)
+            times = whole_times(u[now], steps)
+            terms = discrete_terms(model, x[now], times, noise[now], steps)
         parts.append(np.stack(terms))
-    return np.concatenate(parts, axis=1, dtype=np.float64)
+    together = np.concatenate(parts, axis=1, dtype=np.float64)
+    return together.reshape(3, draws, len(X))
 
 
 def whole_times(u: NDArray, steps: int) -> NDArray[np.intp]:
@@ -149,31 +164,16 @@ def log_likelihood_at_start(model, x0, x1, log_snr):
 
     Raises ValueError or TypeError if they do not fit.
     """
+    require_precision(x1=x1, x0=x0)
+    if x1.shape[-1:] != (model.dimension,) or x0.shape != x1.shape[-x0.ndim :]:
+        raise ValueError(
+            f"x0 has shape {x0.shape} and x1 {x1.shape}; each row of x1 is what became "
+            f"of the {model.dimension} entries of a row of x0: both are "
+            f"(n, {model.dimension}), or x1 has more axes before, for other draws"
+        )
     alpha, sigma = columns(x1, log_snr)
     fit = -0.5 * np.sum(((x1 - alpha * x0) / sigma) ** 2, axis=-1)
     if model.levels is None:
         return fit + 0.5 * model.dimension * (log_snr - math.log(2 * math.pi))
-    return fit - np.sum(logsumexp(level_logits(model, x1, log_snr), axis=-1), axis=-1)
-
-
-def draw_levels(model, x1: NDArray, log_snr: float, uniforms: NDArray) -> NDArray:
-    """Return draws of p(x_0 | x_1) for a model with levels and x_1 : (n, d), (n, d).
-
-    uniforms : (n, d), in [0, 1), numbers that decide
-    """
-    log_p = level_logits(model, x1, log_snr).astype(np.float64)
-    p = np.exp(log_p - logsumexp(log_p, axis=-1)[..., np.newaxis])
-    below = np.cumsum(p[..., :-1], axis=-1)
-    return model.levels[np.sum(uniforms[..., np.newaxis] >= below, axis=-1)]
-
-
-def level_logits(model, x1, log_snr):
-    """Return -r_k^2 / 2 of all levels for x_1 : (..., d), (..., d, K)."""
-    alpha, sigma = (c[..., np.newaxis] for c in columns(x1, log_snr))
-    return -0.5 * ((x1[..., np.newaxis] - alpha * model.levels) / sigma) ** 2
-
-
-def columns(x1, log_snr):
-    """Return alpha and sigma beside x_1 : (..., d), (..., 1) each."""
-    numbers = signal_and_noise(require_log_snr(x1, log_snr))
-    return [number[..., np.newaxis] for number in numbers]
+    logits = level_logits(model.levels, x1, log_snr)
+    return fit - np.sum(logsumexp(logits, axis=-1), axis=-1)

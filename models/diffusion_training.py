@@ -35,13 +35,23 @@ losses l_i of the examples, and what shapes the way goes down the slope of that,
 while the ends, if they are learned, go down that of the mean as all others do. "simple"
 says nothing of a log SNR: it would only make it ask what is easy to guess.
 
+Few examples. What a network learns by heart of them it will not find in others. Against
+it, weights can decay, and the network be shown x_u without some of its entries,
+
+    m x_u,     m_j = 0 with the probability p, else 1 / (1 - p),
+
+drawn anew for each example, so that no guess can lean on a few of them. What is added
+to the network's answer is of x_u itself. The model that has learned is shown all.
+
 Sources: J. Ho, A. Jain and P. Abbeel, NeurIPS (2020), equation 14; D. P. Kingma, T.
 Salimans, B. Poole and J. Ho, NeurIPS (2021), equation 17 and appendices H and I;
-T. Salimans and J. Ho, ICLR (2022), for v.
+T. Salimans and J. Ho, ICLR (2022), for v; N. Srivastava, G. Hinton, A. Krizhevsky, I.
+Sutskever and R. Salakhutdinov, JMLR 15 (2014), for dropout.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,7 +59,7 @@ from numpy.typing import ArrayLike, NDArray
 from autodiff import tree_leaves, value_and_grad, vjp
 from models.diffusion_bounds import continuous_bound
 from models.diffusion_forms import signal_and_noise
-from optim import Adam, Batches, Checkpoint, MovingAverage
+from optim import AdamW, Batches, Checkpoint, MovingAverage
 from optim.finite import require_finite
 from optim.fit import fit as run
 from optim.schedules import Schedule
@@ -64,36 +74,40 @@ def fit(
     steps: int,
     rng,
     loss: str = "simple",
+    dropout: float = 0.0,
+    weight_decay: float = 0.0,
     decay: float = 0.99,
     batch_size: int = 256,
     learning_rate: float | Schedule = 1e-3,
     callbacks: Iterable[Callable] = (),
     checkpoint: Checkpoint | None = None,
 ):
-    """Lower the loss of X : (n, d) by Adam; return self, with averaged parameters.
+    """Lower the loss of X : (n, d) by AdamW; return self, with averaged parameters.
 
     Parameters
     ----------
     steps : of the optimizer, counted from the beginning of a run that is resumed
     rng : int, SeedSequence or Generator
     loss : "simple" or "bound", see above
+    dropout : p, of the entries that the network is not shown
+    weight_decay : of all parameters, see AdamW; 0 is Adam
     decay : of the moving average, which remembers 1 / (1 - decay) steps; 0 leaves the
         last parameters
     batch_size : examples of a step; all of X if there are fewer
-    learning_rate : of Adam, a number or a schedule
+    learning_rate : a number or a schedule
     callbacks, checkpoint : see optim.fit; the state is (model, optimizer, average)
 
     Sets history_, of the loss of each step. Raises ValueError or TypeError if the data
     or the settings do not fit, with all parameters as they were; NonFiniteError if the
     training diverges, with those of the last good step, not averaged.
     """
-    step, examples = diffusion_descent(loss=loss), model.examples(X)
+    step, examples = diffusion_descent(loss=loss, dropout=dropout), model.examples(X)
     require_loss(loss, model)
     average, rng = MovingAverage(decay), np.random.default_rng(rng)
     (trained, _, average), model.history_ = run(
         step,
         # A copy without attributes that are no parameters, but with the same arrays.
-        (replace(model), Adam(learning_rate), average),
+        (replace(model), AdamW(learning_rate, weight_decay=weight_decay), average),
         Batches(examples, size=min(batch_size, len(examples)), rng=rng),
         steps=steps,
         rng=rng,
@@ -106,7 +120,7 @@ def fit(
     return model
 
 
-def diffusion_descent(*, loss: str = "simple") -> Callable:
+def diffusion_descent(*, loss: str = "simple", dropout: float = 0.0) -> Callable:
     """Return the step of `fit` that lowers a loss by the gradient of one batch.
 
     The state is (model, optimizer), or (model, optimizer, average) with a
@@ -115,20 +129,23 @@ def diffusion_descent(*, loss: str = "simple") -> Callable:
         step((model, optimizer, average), (x,), rng):
             u = even_times(n, rng.random())
             noise = model.draw_noise(n, rng)
-            optimizer.step(model, grad(loss)(model, x, u, noise))
+            mask = draw_mask(x, dropout, rng)
+            optimizer.step(model, grad(loss)(model, x, u, noise, mask))
             average.update(model)
 
-    Raises ValueError for another loss; the step NonFiniteError, with the parameters as
-    they were, if the loss or its gradient is not finite.
+    Raises ValueError for another loss or dropout; the step NonFiniteError, with the
+    parameters as they were, if the loss or its gradient is not finite.
     """
     require_loss(loss)
+    require_dropout(dropout)
     slope = {"simple": value_and_grad(simple_loss), "bound": bound_slope}[loss]
 
     def step(state, batch, rng):
         model, optimizer, *averages = state
         (x,) = batch
         u = even_times(len(x), rng.random()).astype(x.dtype)
-        value, gradient = slope(model, x, u, model.draw_noise(len(x), rng))
+        noise, mask = model.draw_noise(len(x), rng), draw_mask(x, dropout, rng)
+        value, gradient = slope(model, x, u, noise, mask)
         require_finite("the loss", value)
         optimizer.step(model, gradient)
         for average in averages:
@@ -146,15 +163,26 @@ def even_times(n: int, start: float) -> NDArray[np.float64]:
     return (start + np.arange(n) / n) % 1.0
 
 
-def simple_loss(model, x, u, noise):
+def draw_mask(x, dropout: float, rng: np.random.Generator):
+    """Return m for x : (n, d), of its shape and dtype, or None if nothing is dropped.
+
+    dropout : p, see above; the mean of m is one
+    """
+    if not dropout:
+        return None
+    return (rng.random(x.shape, x.dtype) >= dropout) / x.dtype.type(1 - dropout)
+
+
+def simple_loss(model, x, u, noise, mask=None):
     """Return the mean squared error of the guess, in the form of the network.
 
     x, noise : (n, d), examples and standard normals; u : (n,), in [0, 1]
+    mask : (n, d), times which the network is shown x_u; None for one
     """
     log_snr = model.log_snr(u)
     alpha, sigma = (row[:, np.newaxis] for row in signal_and_noise(log_snr))
     x_u, form = alpha * x + sigma * noise, model.denoiser.form
-    guess = model.denoiser(x_u, log_snr)
+    guess = model.denoiser(x_u, log_snr, None if mask is None else mask * x_u)
     if form == "score":
         return np.mean((sigma * guess + noise) ** 2)
     if form == "v":
@@ -162,15 +190,16 @@ def simple_loss(model, x, u, noise):
     return np.mean((guess - (noise if form == "noise" else x)) ** 2)
 
 
-def bound_slope(model, x, u, noise):
+def bound_slope(model, x, u, noise, mask=None):
     """Return minus the mean of the continuous bound, in nats, and the gradient.
 
-    x, u, noise : as for simple_loss. The gradient is that of the loss, but for what
-    shapes a learned log SNR between its ends that of its variance
+    x, u, noise, mask : as for simple_loss. The gradient is that of the loss, but for
+    what shapes a learned log SNR between its ends that of its variance
     """
 
     def losses(model):
-        return -continuous_bound(model, x, u, noise)
+        shown = model if mask is None else Masked(model, mask)
+        return -continuous_bound(shown, x, u, noise)
 
     values, pullback = vjp(losses, model)
     (gradient,) = pullback(np.full_like(values, 1 / len(x)))
@@ -179,6 +208,36 @@ def bound_slope(model, x, u, noise):
         spread.log_snr.ends = gradient.log_snr.ends
         gradient.log_snr = spread.log_snr
     return np.mean(values), gradient
+
+
+@dataclass(frozen=True, eq=False)
+class Masked:
+    """A model whose network is shown x_u times a mask : (n, d), for its bound."""
+
+    model: Any
+    mask: NDArray
+
+    @property
+    def log_snr(self):
+        """The log SNR of the model."""
+        return self.model.log_snr
+
+    def denoise(self, x, log_snr):
+        """Return the guess of x_0 at x : (n, d), (n, d)."""
+        return self.model.denoiser.denoise(x, log_snr, self.mask * x)
+
+    def log_likelihood_at_start(self, x0, x1, log_snr):
+        """Return log p(x_0 | x_1) of the model, which asks no network, (n,)."""
+        return self.model.log_likelihood_at_start(x0, x1, log_snr)
+
+
+def require_dropout(dropout: float) -> None:
+    """Raise ValueError unless it is in [0, 1)."""
+    if not 0 <= dropout < 1:
+        raise ValueError(
+            f"dropout is {dropout}; it is the share of the entries of x that a network "
+            "is not shown while it learns, and some have to be left: 0 for none, 0.1"
+        )
 
 
 def require_loss(loss: str, model=None) -> None:

@@ -25,7 +25,7 @@ to s_1, and the integral is closed,
 
 Sources: C. E. Rasmussen and C. K. I. Williams (2006), Gaussian Processes for Machine
 Learning, equation A.6; D. P. Kingma, T. Salimans, B. Poole and J. Ho, Variational
-diffusion models, NeurIPS (2021), equation 18.
+diffusion models, NeurIPS (2021), section 5.1.
 """
 
 from dataclasses import dataclass
@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 
 from autodiff import sigmoid, static
 from models.arguments import require_features
+from models.diffusion_forms import require_log_snr
 from samplers.schedules import Schedule, read_only
 
 
@@ -77,8 +78,13 @@ class GaussianDenoiser:
         return np.linalg.eigh(self.covariance)[1]
 
     def denoise(self, x, log_snr):
-        """Return E[x_0 | x], (..., d), for x : (..., d) at log SNR (...)."""
-        x, m = require_features(x=x, mean=self.mean)
+        """Return E[x_0 | x], (..., n, d), for x : (..., n, d) at log SNR (..., n).
+
+        log_snr may be (n,) too, or a number. Raises ValueError or TypeError if they do
+        not fit.
+        """
+        m, x = require_features(mean=self.mean, x=x)
+        log_snr = require_log_snr(x, log_snr)
         alpha = np.sqrt(sigmoid(log_snr))[..., np.newaxis]
         noise = sigmoid(-log_snr)[..., np.newaxis]
         g = alpha * self.variances / (alpha**2 * self.variances + noise)
@@ -87,8 +93,10 @@ class GaussianDenoiser:
     def at_times(self, schedule: Schedule) -> tuple[NDArray, NDArray]:
         """Return A, (T + 1, d, d), and b, (T + 1, d): E[x_0 | x_t] = A_t x_t + b_t.
 
-        At t = 0, where there is no noise, A is I and b is 0.
+        At t = 0, where there is no noise, A is I and b is 0. Raises TypeError for what
+        is no Schedule.
         """
+        require_schedule(schedule)
         alpha = schedule.signal[1:, np.newaxis]
         noise = schedule.noise[1:, np.newaxis] ** 2
         total = alpha**2 * self.variances + noise
@@ -104,7 +112,8 @@ class GaussianDenoiser:
         """
         squares, v = self._squares(x_0), self.variances
         s = np.exp(log_snr)[..., np.newaxis]
-        return np.sum((squares + v**2 * s) / (1 + v * s) ** 2, axis=-1)
+        w = 1 + v * s
+        return np.sum((squares + v**2 * s) / w / w, axis=-1)
 
     def continuous_term(self, x_0, first: float, last: float) -> NDArray:
         """Return 1/2 int E |x_0 - E[x_0 | x]|^2 d SNR in nats, (n,), for x_0 : (n, d).
@@ -120,8 +129,18 @@ class GaussianDenoiser:
 
     def _squares(self, x_0) -> NDArray:
         """Return y^2 : (..., d), the squares of x_0 - m along the axes."""
-        x_0, m = require_features(x_0=x_0, mean=self.mean)
+        m, x_0 = require_features(mean=self.mean, x_0=x_0)
         return ((x_0 - m) @ self.axes) ** 2
+
+
+def require_schedule(schedule: Schedule) -> None:
+    """Raise TypeError unless it is a Schedule."""
+    if not isinstance(schedule, Schedule):
+        raise TypeError(
+            f"schedule is {schedule!r:.80}, which says nothing of the noise at t = 1, "
+            "..., T; it is a Schedule: write samplers.schedules.cosine(100), or "
+            "LinearLogSNR(10, -10).schedule(100)"
+        )
 
 
 def require_covariance(mean: NDArray, covariance: NDArray) -> None:

@@ -34,7 +34,8 @@ terms do far more, by a variance of T^2 d. Along a whole chain the residual of t
 nearly xi_{t+1}, which is in the next term too, with the other sign: there they scatter
 less than the denoising terms, which are all about the same x_0 and go astray together.
 
-Source: C. Luo, arXiv:2208.11970 (2022), equations 34 to 58, for both orders.
+Source: C. Luo, Understanding diffusion models, arXiv:2208.11970 (2022), section
+"Variational diffusion models", for both orders.
 """
 
 import math

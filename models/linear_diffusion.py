@@ -42,7 +42,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.arguments import require_features
-from models.gaussian_denoiser import GaussianDenoiser
+from models.gaussian_denoiser import GaussianDenoiser, require_schedule
 from samplers.denoiser import Denoiser
 from samplers.kernel import kernel
 from samplers.reverse import Reverse, coefficients
@@ -92,6 +92,7 @@ class LinearDiffusion:
     variance: float | None = None
 
     def __post_init__(self):
+        require_schedule(self.schedule)
         for name in ("gains", "offsets"):
             array = read_only(np.array(getattr(self, name), np.float64))
             object.__setattr__(self, name, array)
@@ -222,7 +223,7 @@ class LinearDiffusion:
 
     def examples(self, x_0) -> NDArray:
         """Return x_0, or raise ValueError or TypeError if it is not (n, d)."""
-        x_0, _ = require_features(x_0=x_0, offsets=self.offsets[0])
+        _, x_0 = require_features(offsets=self.offsets[0], x_0=x_0)
         if x_0.ndim != 2:
             raise ValueError(
                 f"x_0 has shape {x_0.shape}; examples are rows, (n, {self.dimension}): "

@@ -71,8 +71,8 @@ class LogSNR(ABC):
     def schedule(self, steps: int) -> Schedule:
         """Return the schedule of T steps, with lambda(t / T) at t = 1, ..., T.
 
-        However much of x_0 is left at T: the bound counts it, as its prior term. Raises
-        ValueError if there is no step, or the curve does not fall.
+        Any share of x_0 may be left at T: the bound counts it, as its prior term.
+        Raises ValueError if there is no step, or the curve does not fall.
         """
         T = require_count("steps", steps, 1)
         u = np.arange(1, T + 1) / T

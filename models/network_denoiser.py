@@ -10,10 +10,16 @@ sqrt(1 - abar_t) its answer N to x = x_t becomes the estimate
     score     x / alpha + sigma^2 / alpha N   alpha x + sigma^2 / alpha N
     v         alpha x - sigma N               alpha x - sigma N
 
-and for bits of prior log-odds l, tanh(alpha / sigma^2 x + N / 2 + l / 2). The skip is
-the best guess of standard normals, which for the data is alpha x in any form. Written
-so, no digits cancel; where alpha is small they do in x - sigma (sigma x + N). At t = 0
-x is the data, and so is x0hat.
+and for data of levels v_k with the prior p_k the mean of the law
+
+    w_k  ~  exp(log p_k + N_1 v_k + N_2 v_k^2 - r_k^2 / 2),
+    r_k = x / sigma - v_k alpha / sigma,
+
+without N_2 where there are two levels.
+
+The skip is the best guess of standard normals, which for the data is alpha x in any
+form. Written so, no digits cancel; where alpha is small they do in x - sigma (sigma x +
+N). At t = 0 x is the data, and so is x0hat.
 
 The features of the time are the same for all points. Their products with the weights
 are found here, once for each t, and taken for the biases of the first layer
@@ -24,16 +30,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import denoiser_kernels as kernels
-from models.denoising_network import DenoisingNetwork
+from models.denoising_network import DenoisingNetwork, powers
 from models.diffusion_forms import coefficients
 from models.mlp import MLP, Dense
-from models.network_kernels import IDENTITY, TANH
 from models.network_target import CODES, padded, size, write_weights
 from samplers.denoiser import Denoiser
 from samplers.points import in_dtype
 from samplers.schedules import Schedule
 
-CERTAIN = 1e30  # for alpha / sigma^2 at t = 0; infinity times 0 would be no number
+CERTAIN = 1e15  # for 1 / sigma at t = 0; infinity times 0 would be no number
 
 
 def network_denoiser(denoiser: DenoisingNetwork, schedule: Schedule) -> Denoiser:
@@ -62,10 +67,12 @@ def network_denoiser(denoiser: DenoisingNetwork, schedule: Schedule) -> Denoiser
     write_weights(points, theta)
     biases = np.zeros((schedule.steps + 1, widths[1]))
     biases[1:, : first.bias.size] = time_biases(denoiser, schedule)
-    stay, pull, shift = line(denoiser, schedule)
-    last = IDENTITY if denoiser.prior is None else TANH
-    codes = [CODES[layer.activation] for layer in points.layers] + [last]
-    names = {"biases": biases, "stay": stay, "pull": pull, "shift": shift}
+    stay, pull = line(denoiser, schedule)
+    codes = [CODES[layer.activation] for layer in points.layers]
+    names = {"biases": biases, "stay": stay, "pull": pull}
+    names |= {"powers": np.zeros((1, 0)), "prior": np.zeros((d, 0))}
+    if denoiser.prior is not None and denoiser.levels is not None:
+        names |= {"powers": powers(denoiser.levels), "prior": denoiser.prior}
     biases, *numbers = in_dtype(denoiser.dtype, **names)
     params = theta, biases, np.array(widths), np.array(codes), *numbers
     return Denoiser(kernels.denoise, d, params, denoiser.dtype, schedule)
@@ -82,20 +89,19 @@ def time_biases(denoiser: DenoisingNetwork, schedule: Schedule) -> NDArray:
 
 
 def line(denoiser: DenoisingNetwork, schedule: Schedule) -> tuple[NDArray, ...]:
-    """Return the line of the table above that is x0hat = stay x + pull N + shift.
+    """Return the line of the table above that is x0hat = stay x + pull N.
 
     stay, pull : (T + 1,), 1 and 0 at t = 0
-    shift : (d,), 0
 
-    For bits it is the line in the tanh, whose slope at t = 0 stands for infinity.
+    With a prior it is the line r_k = stay x - pull v_k, whose slopes at t = 0 stand for
+    infinity.
     """
-    alpha, sigma, prior = schedule.signal[1:], schedule.noise[1:], denoiser.prior
-    if prior is not None:
-        stay, pull = alpha / sigma**2, np.full(schedule.steps, 0.5)
-        return np.append(CERTAIN, stay), np.append(0, pull), prior / 2
+    alpha, sigma = schedule.signal[1:], schedule.noise[1:]
+    if denoiser.prior is not None:
+        return np.append(CERTAIN, 1 / sigma), np.append(CERTAIN, alpha / sigma)
     stay, pull = coefficients(denoiser.form, "x0", schedule.log_snr[1:])
     stay = alpha if denoiser.skip else stay
-    return np.append(1, stay), np.append(0, pull), np.zeros(denoiser.dimension)
+    return np.append(1, stay), np.append(0, pull)
 
 
 def require_both(denoiser: DenoisingNetwork, schedule: Schedule) -> None:

@@ -1,10 +1,24 @@
-"""Chains of Gaussians that can be written out, for the chapters on diffusion models."""
+"""Schedules and chains of Gaussians that can be written out, for diffusion models."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
-from samplers.schedules import Schedule, from_betas
+from samplers.schedules import Schedule, cosine, from_betas, linear, sigmoid
+
+SCHEDULES = {
+    "linear": linear(1000),
+    "cosine": cosine(100),
+    "sigmoid": sigmoid(50),
+    "two steps": from_betas([0.3, 0.999]),
+}
+any_schedule = pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+
+
+def betas(T):
+    """From 0.1 / T to 20 / T, the usual line for T = 1000; at most 0.999."""
+    return from_betas(np.minimum(np.linspace(0.1 / T, 20 / T, T), 0.999))
 
 
 @dataclass
@@ -194,3 +208,12 @@ class LinearGuess:
         alpha = 1 / np.sqrt(1 + variance)
         squares = (x0 - x1 / alpha) ** 2 / variance + np.log(2 * np.pi * variance)
         return -0.5 * np.sum(squares, axis=-1)
+
+
+def normals_guess(schedule):
+    """The model of data N(0, I) with their best guess, alpha x, at t / T only."""
+    at = np.arange(1, schedule.steps + 1) / schedule.steps
+    return LinearGuess(
+        lambda u: np.interp(u, at, schedule.log_snr[1:]),
+        lambda log_snr: 1 / np.sqrt(1 + np.exp(-log_snr)),
+    )

@@ -22,8 +22,7 @@ from models.diffusion_chain_bounds import consistency_form, forward_chain
 from models.gaussian_denoiser import GaussianDenoiser
 from models.linear_consistency import consistency_moments, independence_gap
 from models.linear_diffusion import LinearDiffusion
-from samplers.schedules import from_betas
-from tests.lecture.gaussian_chains import LinearGuess, some_chain
+from tests.lecture.gaussian_chains import betas, normals_guess, some_chain
 
 every_chain = pytest.mark.parametrize("seed", range(10))
 
@@ -107,11 +106,6 @@ def test_with_draws_it_shows_as_well():
         error = terms.std() / np.sqrt(n)
         assert 2 * 5.03 * error < 0.5 * gap(chain, t)
         assert abs(terms.mean() - expected) < 5.03 * error
-
-
-def betas(T):
-    """From 0.1 / T to 20 / T, the usual line for T = 1000; at most 0.999."""
-    return from_betas(np.minimum(np.linspace(0.1 / T, 20 / T, T), 0.999))
 
 
 def exact_model(T):
@@ -309,11 +303,8 @@ def test_the_librarys_estimates_scatter_like_that():
     """
     T, n = 50, 4000
     rng = np.random.default_rng(2)
-    schedule, at = betas(T), np.arange(1, T + 1) / T
-    model = LinearGuess(
-        lambda u: np.interp(u, at, schedule.log_snr[1:]),
-        lambda log_snr: 1 / np.sqrt(1 + np.exp(-log_snr)),
-    )
+    schedule = betas(T)
+    model = normals_guess(schedule)
     x0, noise = rng.normal(size=(n, 1)), rng.normal(size=(T, n, 1))
     chain = forward_chain(model, x0, noise)
     signal, spread = schedule.signal[1:, None, None], schedule.noise[1:, None, None]

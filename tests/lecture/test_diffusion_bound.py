@@ -27,11 +27,13 @@ from models.diffusion_chain_bounds import (
 from models.log_snr import LinearLogSNR
 from samplers.chains import Chains
 from samplers.forward import Forward
-from samplers.schedules import from_betas, linear
+from samplers.schedules import from_betas
 from tests.lecture.gaussian_chains import (
     GaussianChain,
     LinearGuess,
+    betas,
     guessing_chain,
+    normals_guess,
     some_chain,
 )
 from tests.lecture.latents import gauss_hermite, log_gaussian
@@ -325,11 +327,6 @@ def in_steps_back(schedule):
     return start(schedule) - prior - steps.sum()
 
 
-def betas(T):
-    """From 0.1 / T to 20 / T, the usual line for T = 1000."""
-    return linear(T, first=0.1 / T, last=20 / T)
-
-
 @pytest.mark.parametrize(("T", "bound"), [(50, -3.640), (1000, -1.884)])
 def test_the_bound_of_standard_normal_data(T, bound):
     """-3.640 nats in 50 steps, -1.884 in 1000, where log p is -1.419 in the mean (T43).
@@ -352,11 +349,7 @@ def test_the_estimates_have_that_mean(T):
     n, schedule = 2000, betas(T)
     rng = np.random.default_rng(T)
     x0, noise = rng.normal(size=(n, 1)), rng.normal(size=(T, n, 1))
-    at = np.arange(1, T + 1) / T
-    model = LinearGuess(
-        lambda u: np.interp(u, at, schedule.log_snr[1:]),
-        lambda log_snr: 1 / np.sqrt(1 + np.exp(-log_snr)),
-    )
+    model = normals_guess(schedule)
     chain = forward_chain(model, x0, noise)
     forms = (
         joint_form(model, chain),

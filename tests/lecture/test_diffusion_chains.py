@@ -24,16 +24,10 @@ from samplers.forward import Forward, jump
 from samplers.noise import draw_normals
 from samplers.philox import FORWARD
 from samplers.quadrature import quadrature
-from samplers.schedules import cosine, from_betas, from_log_snr, linear, sigmoid
+from samplers.schedules import from_betas, from_log_snr, linear, sigmoid
 from tests.kolmogorov import LIMIT, distance
+from tests.lecture.gaussian_chains import any_schedule
 
-SCHEDULES = {
-    "linear": linear(1000),
-    "cosine": cosine(100),
-    "sigmoid": sigmoid(50),
-    "two steps": from_betas([0.3, 0.999]),
-}
-any_schedule = pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
 any_alphas = st.lists(st.floats(1e-6, 1 - 1e-6), min_size=1, max_size=50)
 
 

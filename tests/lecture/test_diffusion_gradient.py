@@ -4,6 +4,7 @@
     what is seen:       y = [x_u, sin(w_1 l), ..., cos(w_m l)],    l = log SNR at u,
     forwards:           a = tanh(y A + c),   g = tanh(a B + d),   z = g D + e,
     the guess:          z + r(l) x_u,   r = alpha, sigma, -1 or 0 by its form,
+      or, for bits:     tanh(k / 2 + z + alpha / sigma^2 x_u),   k = log p(1) / p(-1),
     the losses:         mean (guess - target)^2,  or minus the bound.
 
 There is no chain to go back along: each x_u is made of x_0 and eps in one jump, and
@@ -27,7 +28,7 @@ from models.log_snr import LinearLogSNR
 
 D, N = 3, 5  # entries of x, examples
 LINE = LinearLogSNR(3.0, -4.0)
-PRIOR = np.array([0.3, -1.0, 0.0])
+PRIOR = np.log([[0.4, 0.6], [0.8, 0.2], [0.5, 0.5]])  # of -1 and 1, for each entry
 
 
 def layers_of(model):
@@ -71,8 +72,9 @@ def gradient_by_hand(model, x_0, u, eps, slope):
     g = np.tanh(a @ B + d)
     z = g @ D + e
     if model.denoiser.prior is not None:
-        guess = np.tanh((model.denoiser.prior + z) / 2 + alpha / sigma**2 * x)
-        by_z = slope(form, guess, x_0, eps, alpha, sigma) * (1 - guess**2) / 2
+        minus, plus = model.denoiser.prior.T
+        guess = np.tanh((plus - minus) / 2 + z + alpha / sigma**2 * x)
+        by_z = slope(form, guess, x_0, eps, alpha, sigma) * (1 - guess**2)
     else:
         skip = {"x0": alpha, "noise": sigma, "score": -1, "v": 0}[form]
         by_z = slope(form, z + skip * x, x_0, eps, alpha, sigma)

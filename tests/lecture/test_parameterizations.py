@@ -21,16 +21,9 @@ from autodiff import grad, hessian, logsumexp
 from models import kl_gaussian
 from models.diffusion_forms import FORMS, convert, to_x0
 from samplers.mixture_denoiser import mixture_denoiser
-from samplers.schedules import cosine, from_betas, linear, sigmoid
+from samplers.schedules import sigmoid
+from tests.lecture.gaussian_chains import any_schedule
 from tests.lecture.latents import gauss_hermite, log_gaussian
-
-SCHEDULES = {
-    "linear": linear(1000),
-    "cosine": cosine(100),
-    "sigmoid": sigmoid(50),
-    "two steps": from_betas([0.3, 0.999]),
-}
-any_schedule = pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
 
 # 1. One term of the bound
 

@@ -7,7 +7,15 @@ from scipy import stats
 from models.denoising_network import DenoisingNetwork
 from models.diffusion_forms import regression_slope, signal_and_noise
 from models.mlp import MLP
-from tests.models.denoisers import both_dtypes, every_form, given, make, silent
+from tests.models.denoisers import (
+    PRIORS,
+    both_dtypes,
+    every_form,
+    every_prior,
+    given,
+    make,
+    silent,
+)
 
 # The best guess of independent entries
 
@@ -31,31 +39,44 @@ def test_a_silent_network_shrinks_to_the_data_of_standard_normals(form, dtype):
 
 
 @both_dtypes
-def test_a_silent_network_with_a_prior_is_bayes_rule_for_bits(dtype):
-    """E[x_0 | x] of each pixel, by its two values and their densities."""
-    log_odds = np.array([0.5, -1.0, 2.0])
-    denoiser = silent(make("x0", prior=log_odds, dtype=dtype))
+@every_prior
+def test_a_silent_network_with_a_prior_is_bayes_rule(prior, dtype):
+    """E[x_0 | x] of each entry, by its levels and their densities."""
+    denoiser, (levels, p) = silent(make("x0", prior=prior, dtype=dtype)), PRIORS[prior]
     x, log_snr = (a.astype(np.float64) for a in given(15, dtype))
     alpha, sigma = (c[:, np.newaxis] for c in signal_and_noise(log_snr))
-    of_one = 1 / (1 + np.exp(-log_odds))
     joint = [
-        p * stats.norm.pdf(x, sign * alpha, sigma)
-        for sign, p in ((1, of_one), (-1, 1 - of_one))
+        p_k * stats.norm.pdf(x, v * alpha, sigma)
+        for v, p_k in zip(levels, np.transpose(p), strict=True)
     ]
-    expected = (joint[0] - joint[1]) / (joint[0] + joint[1])
+    expected = np.tensordot(levels, joint, 1) / np.sum(joint, axis=0)
     found = denoiser.denoise(x.astype(dtype), log_snr.astype(dtype))
     rtol = 1e-12 if dtype == np.float64 else 1e-5
     np.testing.assert_allclose(found, expected, rtol=rtol, atol=rtol)
 
 
 @both_dtypes
-def test_bits_at_both_ends(dtype):
+@every_prior
+def test_levels_at_both_ends(prior, dtype):
     """Certain where there is no noise, and the prior's mean where all is noise."""
-    denoiser = silent(make("x0", prior=np.array([0.5, -1.0, 2.0]), dtype=dtype))
-    bits = np.array([[1, -1, -1]], dtype)
-    np.testing.assert_array_equal(denoiser.denoise(bits, 20.0), bits)
-    means = denoiser.denoise(bits, -20.0)
-    np.testing.assert_allclose(means, np.tanh([[0.25, -0.5, 1]]), rtol=1e-3)
+    denoiser, (levels, p) = silent(make("x0", prior=prior, dtype=dtype)), PRIORS[prior]
+    x = np.array([[levels[0], levels[-1], levels[1]]], dtype)
+    np.testing.assert_array_equal(denoiser.denoise(x, 20.0), x)
+    means = denoiser.denoise(x, -20.0)
+    np.testing.assert_allclose(means, [np.dot(p, levels)], rtol=1e-3)
+
+
+@both_dtypes
+@pytest.mark.parametrize("far", [1e3, -1e3])
+def test_no_exponential_overflows(far, dtype):
+    """Where x is far from all levels, and where the network says a lot."""
+    denoiser = silent(make("x0", prior="three levels", dtype=dtype))
+    x, outer = np.full((1, 3), far, dtype), denoiser.levels[0 if far < 0 else -1]
+    for log_snr in (-5.0, 0.0, 14.0):
+        np.testing.assert_array_equal(denoiser(x, log_snr), np.full((1, 3), outer))
+    denoiser.network.layers[-1].bias[:] = far
+    found = denoiser(np.zeros((1, 3), dtype), -20.0)
+    np.testing.assert_array_equal(found, np.full((1, 3), outer))
 
 
 # The floor of a narrow network

@@ -7,7 +7,7 @@ from scipy import stats
 from autodiff import tree_leaves
 from models.denoising_network import DenoisingNetwork
 from models.diffusion import Diffusion
-from models.diffusion_likelihood import draw_levels
+from models.levels import draw_levels
 from models.mlp import MLP
 from models.network_denoiser import network_denoiser
 from samplers.archive import CheckpointError
@@ -35,8 +35,9 @@ def test_what_is_created(dtype):
 
 def test_settings_of_the_network_reach_it():
     settings = {"hidden": (7,), "activation": "tanh", "form": "x0", "features": 6}
-    model = Diffusion.create(2, prior=(0.5, -0.5), rng=1, **settings)
-    same = DenoisingNetwork.create(2, prior=(0.5, -0.5), rng=1, **settings)
+    settings |= {"prior": np.log([[0.4, 0.6], [0.1, 0.9]]), "levels": (-1, 1)}
+    model = Diffusion.create(2, rng=1, **settings)
+    same = DenoisingNetwork.create(2, rng=1, **settings)
     x, log_snr = np.ones((3, 2)), np.array([4.0, 0.0, -4.0])
     assert np.array_equal(model.denoise(x, log_snr), same.denoise(x, log_snr))
     bare = Diffusion.create(2, skip=False, rng=1)
@@ -69,6 +70,17 @@ def test_parts_that_do_not_fit():
             Diffusion(model.denoiser, model.log_snr, levels)
     with pytest.raises(ValueError, match="have to be finite"):
         Diffusion(model.denoiser, model.log_snr, [0.0, np.inf])
+
+
+def test_levels_of_model_and_denoiser_that_do_not_agree():
+    settings = {"form": "x0", "prior": np.log(np.full((2, 3), 1 / 3))}
+    model = make_model(levels=(-1, 0, 1), **settings)
+    assert np.array_equal(model.denoiser.levels, model.levels)
+    for levels in (None, (-1, 1), (-1, 0.5, 1)):
+        with pytest.raises(ValueError, match=r"levels are .* those of the denoiser"):
+            Diffusion(model.denoiser, model.log_snr, levels)
+    with pytest.raises(ValueError, match=r"prior and levels were not given together"):
+        make_model(**settings)
 
 
 def test_examples_that_do_not_fit():
@@ -129,7 +141,7 @@ def test_levels_are_read_off_the_state_before_the_end(dtype):
     )
     x_2 = chains.run(1)[:, 0]
     uniforms = rng.random((50, 3))
-    expected = draw_levels(model, x_2, float(schedule.log_snr[2]), uniforms)
+    expected = draw_levels(model.levels, x_2, float(schedule.log_snr[2]), uniforms)
     assert np.array_equal(x, expected)
 
 
@@ -229,7 +241,7 @@ def test_draws_that_cannot_be_had():
     [
         {"form": "v", "levels": (-1, 0.5, 1)},
         {"log_snr": curved(), "activation": "relu"},
-        {"form": "x0", "prior": (0.5, -1.0), "levels": (-1, 1)},
+        {"form": "x0", "prior": np.log([[0.4, 0.6], [0.1, 0.9]]), "levels": (-1, 1)},
         {"dtype": np.float32, "skip": False, "form": "score"},
     ],
 )

@@ -6,8 +6,10 @@ import pytest
 from autodiff import check_gradients, grad, tree_leaves
 from models.diffusion_bounds import all_terms, continuous_terms, discrete_terms
 from models.diffusion_chain_bounds import consistency_form, forward_chain, joint_form
+from models.levels import level_log_probabilities
 from tests.models.autoencoders import both_dtypes
 from tests.models.diffusion_stand_ins import bent, curve, examples, normals
+from tests.models.diffusions import curved, make_model
 
 
 def joint(model, x0, noise):
@@ -49,6 +51,24 @@ def test_derivatives_by_every_array(bound, dtype, order):
         (model, x0),
         order=order,
     )
+    assert report.inconclusive == 0
+
+
+@every_bound
+@pytest.mark.parametrize("levels", [None, (-1, 0, 1)])
+def test_derivatives_of_a_network(bound, levels):
+    """By its weights and biases, and all of a learned log SNR; of levels, with a prior.
+
+    The entries of x_0 are given: those of levels are no numbers to be moved.
+    """
+    x0, noise = np.array([[-1.0, 0.0], [1.0, -1.0]]), normals(3, 2, 2)
+    settings = {"log_snr": curved(), "hidden": (3,)}
+    if levels is not None:
+        prior = level_log_probabilities(x0, levels)
+        settings |= {"form": "x0", "levels": levels, "prior": prior}
+    model = make_model(**settings)
+    assert len(tree_leaves(model)) == 8
+    report = check_gradients(lambda model: bound(model, x0, noise), (model,))
     assert report.inconclusive == 0
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from autodiff import grad
 from models import gaussian_log_likelihood, kl_gaussian
 from models.diffusion_bounds import (
     all_terms,
@@ -227,27 +226,6 @@ def test_a_consistency_term_is_no_mean_of_divergences(kind):
         c = a * schedule.signal[3] + b  # of the exact denoiser of N(0, 1)
         expected = c * np.sqrt(schedule.alpha[3]) * beta / v
         np.testing.assert_allclose(common, expected, rtol=1e-10)
-
-
-def test_a_step_back_that_copies_the_step_forth_is_not_the_best():
-    """What follows line 5, for N(0, 1) data and p(x_t | x_t+1) = N(c x_t+1, s^2).
-
-    The mean of log(q / p) over chains and data is least at the law of x_t given x_t+1,
-    c = sqrt(alpha_t+1) and s^2 = beta_t+1, whatever the step forth to x_t is.
-    """
-    schedule, t = line(2.0, -2.0).schedule(4), 2
-    alpha, beta = schedule.alpha[t], schedule.beta[t]
-    r, left = np.sqrt(schedule.alpha[t + 1]), schedule.beta[t + 1]
-
-    def term(c, s2):
-        """E log q(x_t | x_t-1) - E log p(x_t | x_t+1), with Var x_t = 1 for all t."""
-        error = 1 - 2 * c * r + c**2
-        return 0.5 * (np.log(s2 / beta) - 1 + error / s2)
-
-    best = term(r, left)
-    assert best < term(np.sqrt(alpha), beta) - 0.01
-    slope = grad(lambda p: term(p[0], p[1]))(np.array([r, left]))
-    np.testing.assert_allclose(slope, 0, atol=1e-13)
 
 
 @pytest.mark.parametrize("T", [5, 200])

@@ -38,7 +38,7 @@ both_dtypes = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 
 @pytest.mark.parametrize(("form", "loss"), [("noise", "simple"), ("v", "bound")])
 def test_it_learns_two_gaussians_in_the_plane(form, loss):
-    """The bound on other draws is 4 nats and more below log p first, and 0.2 then."""
+    """The bound on other draws is 3 nats and more below log p first, and 0.2 then."""
     train, test = two_gaussians(4000, 0), two_gaussians(1000, 1)
     best = two_gaussians_log_density(test).mean()
     model = Diffusion.create(2, hidden=(48, 48), form=form, rng=0)
@@ -60,13 +60,13 @@ def test_it_learns_two_gaussians_in_the_plane(form, loss):
 def test_two_bits_that_are_equal_are_learned(loss):
     """Their entropy is log 2 = 0.69 nats; as independent ones they would cost 1.39."""
     x = np.repeat([[-1.0, -1.0], [1.0, 1.0]], 50, axis=0)
-    settings = {"form": "x0", "prior": (0.0, 0.0), "hidden": (32,)}
+    settings = {"form": "x0", "prior": np.log(np.full((2, 2), 0.5)), "hidden": (32,)}
     line = LinearLogSNR(4.0, -6.0)
     model = Diffusion.create(2, levels=(-1, 1), log_snr=line, rng=0, **settings)
     before = model.bound(x, rng=1, samples=400).mean.value
     model.fit(x, steps=500, rng=0, loss=loss, learning_rate=0.01)
     after = model.bound(x, rng=1, samples=400).mean
-    assert before == pytest.approx(-2 * np.log(2), abs=0.2)
+    assert before < -2 * np.log(2) + 0.1
     assert after.standard_error < 0.02
     assert abs(after.value + np.log(2)) < 0.1
 

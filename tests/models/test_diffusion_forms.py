@@ -14,12 +14,12 @@ from models.diffusion_forms import (
     signal_and_noise,
     to_x0,
 )
+from tests.models.autoencoders import both_dtypes
 
 PAIRS = list(product(FORMS, FORMS))
 LEVELS = np.array([-20, -12.5, -5, -1, 0, 0.3, 4, 11, 20])
 every_form = pytest.mark.parametrize("form", FORMS)
 every_pair = pytest.mark.parametrize(("source", "target"), PAIRS)
-both_dtypes = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 
 
 def of_definition(x0, noise, log_snr):

@@ -17,6 +17,8 @@ from optim import Adam, MovingAverage
 from tests.models.diffusions import curved, flat, make_model
 
 X = np.random.default_rng(0).standard_normal((30, 2))
+BITS = np.log([[0.4, 0.6], [0.7, 0.3]])
+THREE = np.log([[0.2, 0.5, 0.3], [0.1, 0.1, 0.8]])
 every_form = pytest.mark.parametrize("form", FORMS)
 every_loss = pytest.mark.parametrize("loss", ["simple", "bound"])
 both_dtypes = pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -74,7 +76,8 @@ def test_the_derivatives_of_the_simple_loss(form):
     [
         {},
         {"form": "v", "log_snr": curved(learn_ends=False)},
-        {"form": "x0", "prior": (0.5, -1.0), "levels": (-1, 1), "log_snr": curved()},
+        {"form": "x0", "levels": (-1, 1), "prior": BITS, "log_snr": curved()},
+        {"form": "x0", "levels": (-1, 0, 1), "prior": THREE},
     ],
 )
 def test_the_gradient_of_the_bound_and_of_its_variance(settings):

@@ -68,6 +68,15 @@ def test_the_expected_error_is_the_mean_over_noise(d, log_snr, seed):
     assert data.expected_error(x_0, log_snr) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("log_snr", [-700.0, 400.0, 700.0])
+def test_the_expected_error_at_either_end(log_snr):
+    """All of the spread about the mean without signal, d / SNR without noise."""
+    data, x_0 = make(), np.ones(3)
+    ends = np.sum((x_0 - data.mean) ** 2), 3 * np.exp(-log_snr)
+    expected = ends[log_snr > 0]
+    assert data.expected_error(x_0, log_snr) == pytest.approx(expected, rel=1e-12)
+
+
 @pytest.mark.parametrize("ends", [(3.0, -2.0), (8.0, -12.0), (-1.0, -1.5)])
 def test_the_continuous_term_is_the_integral(ends):
     data, x_0 = make(), np.random.default_rng(1).standard_normal((3, 3))
@@ -102,8 +111,8 @@ def test_data_in_a_plane():
     A, b = data.at_times(cosine(5))
     np.testing.assert_allclose(A[1:, 1], 0)
     np.testing.assert_allclose(b[1:, 1], 2)
-    rounded = GaussianDenoiser(np.zeros(2), np.ones((2, 2)) - 1e-17)
-    assert np.all(rounded.variances >= 0)
+    rounded = GaussianDenoiser(np.zeros(2), np.diag([1.0, -1e-12]))
+    np.testing.assert_array_equal(rounded.variances, [0, 1])
 
 
 def test_gradients():
@@ -136,7 +145,17 @@ def test_points_that_do_not_fit_are_refused():
     data = make(2)
     with pytest.raises(ValueError, match="do not describe the same features"):
         data.denoise(np.zeros((4, 3)), np.zeros(4))
-    with pytest.raises(TypeError, match="do not share a precision"):
+    with pytest.raises(TypeError, match=r"write x\.astype\(np\.float64\)"):
         data.denoise(np.zeros((4, 2), np.float32), np.zeros(4, np.float32))
     with pytest.raises(ValueError, match="do not describe the same features"):
         data.continuous_term(np.zeros((4, 3)), 5.0, -5.0)
+    with pytest.raises(TypeError, match=r"write x_0\.astype\(np\.float64\)"):
+        data.expected_error(np.zeros((4, 2), np.float32), 0.0)
+    for log_snr in (np.zeros(3), np.zeros((4, 1))):
+        with pytest.raises(ValueError, match="does not belong to x of shape"):
+            data.denoise(np.zeros((4, 2)), log_snr)
+
+
+def test_what_is_no_schedule_is_refused():
+    with pytest.raises(TypeError, match=r"schedule is 5, .* write .*cosine\(100\)"):
+        make().at_times(5)

@@ -23,10 +23,11 @@ from tests.samplers.without_jit import bits_without_jit
 
 FREQUENCIES = np.array([0.1, 0.4, 1.3])
 SCHEDULE = from_log_snr(lambda u: 9 - 18 * u, 12)
-# The form, whether there is a skip, and the prior log-odds of two bits, if they are.
+BITS, FIVE = np.array([-1.0, 1.0]), np.linspace(-1, 1, 5)
+# The form, whether there is a skip, and the levels that have a prior, if there are.
 KINDS = [
     *((form, skip, None) for form, skip in product(FORMS, (True, False))),
-    ("x0", True, (0.5, -2.0)),
+    *(("x0", True, levels) for levels in (BITS, FIVE)),
 ]
 EACH_KIND = pytest.mark.parametrize("kind", KINDS, ids=str)
 # Hidden layers: none, one unit, on both sides of a multiple of four, and many.
@@ -38,12 +39,16 @@ compiled_only = pytest.mark.skipif(
 
 def make(kind, hidden=(16, 16), names=("tanh",), *, d=2, seed=0, dtype=np.float64):
     """Return a network with biases in all layers; names as in `networks.make`."""
-    form, skip, prior = kind
-    sizes = (d + 2 * FREQUENCIES.size, *hidden, d)
+    form, skip, levels = kind
+    numbers = d if levels is None or levels.size == 2 else 2 * d
+    sizes = (d + 2 * FREQUENCIES.size, *hidden, numbers)
     mlp = networks.make(sizes, names, seed, gain=0.8, dtype=dtype)
-    if prior is not None:
-        prior = np.resize(prior, d).astype(dtype)
-    return DenoisingNetwork(mlp, form, FREQUENCIES.astype(dtype), skip, prior)
+    prior = None
+    if levels is not None:
+        p = np.random.default_rng(seed).dirichlet(np.ones(levels.size), d)
+        prior, levels = np.log(p).astype(dtype), levels.astype(dtype)
+    frequencies = FREQUENCIES.astype(dtype)
+    return DenoisingNetwork(mlp, form, frequencies, skip, prior, levels)
 
 
 def expected(network, x, t, schedule=SCHEDULE):
@@ -57,10 +62,12 @@ def in_float64(network):
         Dense(np.float64(layer.weights), np.float64(layer.bias), layer.activation)
         for layer in network.network.layers
     ]
-    prior = None if network.prior is None else np.float64(network.prior)
-    frequencies = np.float64(network.frequencies)
+    frequencies, *law = (
+        None if array is None else np.float64(array)
+        for array in (network.frequencies, network.prior, network.levels)
+    )
     mlp = MLP(layers)
-    return DenoisingNetwork(mlp, network.form, frequencies, network.skip, prior)
+    return DenoisingNetwork(mlp, network.form, frequencies, network.skip, *law)
 
 
 # ---------------------------------------------------------------- the numbers
@@ -129,9 +136,10 @@ def test_at_the_beginning_the_data_are_known(kind):
     assert np.array_equal(compiled.estimate_at(x, 0), x)
 
 
-def test_overflow_is_seen_behind_a_relu():
+@EACH_KIND
+def test_overflow_is_seen_behind_a_relu(kind):
     """Infinite units make a NaN, which a comparison with zero would hide."""
-    network = make(KINDS[0], names=("relu", "relu", "identity"))
+    network = make(kind, names=("relu", "relu", "identity"))
     for layer in network.network.layers:
         layer.weights[:] = np.where(
             np.arange(layer.weights.shape[1]) % 2, 1e200, -1e200
@@ -192,7 +200,7 @@ def test_one_machine_code_serves_all_networks():
 def results():
     """Return estimates of all activations, with and without a prior, in both dtypes."""
     found = []
-    for dtype, kind in product((np.float32, np.float64), (KINDS[2], KINDS[-1])):
+    for dtype, kind in product((np.float32, np.float64), (KINDS[2], *KINDS[-2:])):
         network = make(kind, (6, 5, 4, 5), list(ACTIVATIONS), d=3, dtype=dtype)
         compiled, x = network_denoiser(network, SCHEDULE), draw(5, 3, dtype)
         found += [compiled.estimate_at(x, t) for t in (0, 1, 6)]
