@@ -18,7 +18,10 @@ LIMITS = {
 }
 FAMILIES = {
     "annealing": "samplers",
+    "diffusion-2d": "diffusion",
+    "diffusion-gaussian": "diffusion",
     "diffusion-mixture": "samplers",
+    "diffusion-skip": "diffusion",
     "digits-mlp": "digits networks",
     "ebm-2d": "energy",
     "gibbs-exact": "samplers",
