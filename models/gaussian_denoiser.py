@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from autodiff import sigmoid, static
 from models.arguments import require_features
 from models.diffusion_forms import require_log_snr
-from samplers.schedules import Schedule, read_only
+from samplers.schedules import Schedule, read_only, require_schedule
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,16 +131,6 @@ class GaussianDenoiser:
         """Return y^2 : (..., d), the squares of x_0 - m along the axes."""
         m, x_0 = require_features(mean=self.mean, x_0=x_0)
         return ((x_0 - m) @ self.axes) ** 2
-
-
-def require_schedule(schedule: Schedule) -> None:
-    """Raise TypeError unless it is a Schedule."""
-    if not isinstance(schedule, Schedule):
-        raise TypeError(
-            f"schedule is {schedule!r:.80}, which says nothing of the noise at t = 1, "
-            "..., T; it is a Schedule: write samplers.schedules.cosine(100), or "
-            "LinearLogSNR(10, -10).schedule(100)"
-        )
 
 
 def require_covariance(mean: NDArray, covariance: NDArray) -> None:

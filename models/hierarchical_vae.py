@@ -34,7 +34,7 @@ from models.vae import VAE
 from samplers.chains import require_count
 from samplers.philox import draw_key
 from samplers.points import require_dimension
-from samplers.schedules import Schedule
+from samplers.schedules import Schedule, require_schedule
 
 
 @dataclass(eq=False)
@@ -265,6 +265,7 @@ def diffusion_chain(
     (5, False)
     """
     rng, dimension = np.random.default_rng(rng), require_dimension(dimension)
+    require_schedule(schedule)
     identity, zero = np.eye(dimension), np.zeros(dimension)
     encoders, decoders = [], []
     for alpha, beta in zip(schedule.alpha[1:], schedule.beta[1:], strict=True):

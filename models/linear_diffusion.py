@@ -42,11 +42,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.arguments import require_features
-from models.gaussian_denoiser import GaussianDenoiser, require_schedule
+from models.gaussian_denoiser import GaussianDenoiser
 from samplers.denoiser import Denoiser
 from samplers.kernel import kernel
 from samplers.reverse import Reverse, coefficients
-from samplers.schedules import Schedule, read_only
+from samplers.schedules import Schedule, read_only, require_schedule
 
 LOG_2_PI = math.log(2 * math.pi)
 

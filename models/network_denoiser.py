@@ -36,7 +36,7 @@ from models.mlp import MLP, Dense
 from models.network_target import CODES, padded, size, write_weights
 from samplers.denoiser import Denoiser
 from samplers.points import in_dtype
-from samplers.schedules import Schedule
+from samplers.schedules import Schedule, require_schedule
 
 CERTAIN = 1e15  # for 1 / sigma at t = 0; infinity times 0 would be no number
 
@@ -112,11 +112,7 @@ def require_both(denoiser: DenoisingNetwork, schedule: Schedule) -> None:
             "times; it is a DenoisingNetwork: others have a function of their own, "
             "samplers.denoiser.Denoiser(denoise, dimension)"
         )
-    if not isinstance(schedule, Schedule):
-        raise TypeError(
-            f"schedule is a {type(schedule).__name__}; the network reads the log SNR, "
-            "and a Schedule says it for t = 1, ..., T: from_log_snr(log_snr, 100)"
-        )
+    require_schedule(schedule)
     for k, layer in enumerate(denoiser.network.layers):
         if not (np.isfinite(layer.weights).all() and np.isfinite(layer.bias).all()):
             raise ValueError(

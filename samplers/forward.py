@@ -24,7 +24,7 @@ from samplers.layers import addresses_of, fill_normals
 from samplers.noise import NUMBERS
 from samplers.philox import FORWARD
 from samplers.points import require_dimension, require_float, require_points
-from samplers.schedules import Schedule
+from samplers.schedules import Schedule, require_schedule
 
 
 def jump(x_0: NDArray, t: ArrayLike, schedule: Schedule, noise: NDArray) -> NDArray:
@@ -108,7 +108,7 @@ class Forward:
     >>> x[:, [0, 49, 99], 0].mean(axis=0), x[:, [0, 49, 99], 0].std(axis=0)
     (array([ 3.00, 2.13, -0.04]), array([0.02, 0.70, 0.99]))
 
-    Raises ValueError or TypeError if dimension or dtype are none.
+    Raises ValueError or TypeError if schedule, dimension or dtype are none.
     """
 
     schedule: Schedule
@@ -116,6 +116,7 @@ class Forward:
     dtype: DTypeLike = np.float64
 
     def __post_init__(self):
+        require_schedule(self.schedule)
         object.__setattr__(self, "dimension", require_dimension(self.dimension))
         object.__setattr__(self, "dtype", require_float(self.dtype))
 

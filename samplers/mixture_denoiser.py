@@ -26,7 +26,7 @@ from samplers.denoiser import Denoiser
 from samplers.kernel import kernel
 from samplers.mixture import log_terms, mixture_target, soften
 from samplers.points import in_dtype
-from samplers.schedules import Schedule, complement
+from samplers.schedules import Schedule, complement, require_schedule
 
 
 @kernel
@@ -88,11 +88,12 @@ def mixture_denoiser(
     >>> denoiser.estimate_at([[0.9]], 1), denoiser.estimate_at([[0.9]], 10)
     (array([[0.9]]), array([[0.0]]))
 
-    Weights are divided by their sum. Raises ValueError if they do not fit.
+    Weights are divided by their sum. Raises ValueError if they do not fit, TypeError if
+    the schedule is none.
     """
     d = mixture_target(weights, means, sds).dimension  # which says if they do not fit
     w, m, s = (np.array(each, np.float64) for each in (weights, means, sds))
-    log_abar = schedule.log_abar[:, np.newaxis]
+    log_abar = require_schedule(schedule).log_abar[:, np.newaxis]
     gone = complement(log_abar)
     v = np.exp(log_abar) * s**2 + gone
     log_peaks = np.log(w / w.sum()) - d / 2 * np.log(2 * np.pi * v)

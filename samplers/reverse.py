@@ -37,7 +37,7 @@ from samplers.kernel import kernel
 from samplers.noise import NUMBERS, draw_normals
 from samplers.philox import REVERSE, START
 from samplers.points import as_called, first_not_finite, keep, require_points
-from samplers.schedules import Schedule, complement
+from samplers.schedules import Schedule, complement, require_schedule
 
 FAILURES = ("", "the state", "the estimate of the denoiser")
 STATE, ESTIMATE = 1, 2
@@ -148,7 +148,7 @@ class Reverse:
     times: ArrayLike | None = None
 
     def __post_init__(self):
-        self.denoiser.require_schedule(self.schedule)
+        self.denoiser.require_schedule(require_schedule(self.schedule))
         if np.ndim(self.eta) or not 0 <= self.eta <= 1:
             raise ValueError(
                 f"eta is {self.eta!r}; it is a number from 0, without noise, to 1, "

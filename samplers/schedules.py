@@ -189,6 +189,17 @@ def require_steps(steps: int, least: int) -> int:
     return int(steps)
 
 
+def require_schedule(schedule: Schedule) -> Schedule:
+    """Return a schedule, or raise TypeError if it is none."""
+    if not isinstance(schedule, Schedule):
+        raise TypeError(
+            f"schedule is {schedule!r:.80}, which says nothing of the noise at t = 1, "
+            "..., T; it is a Schedule: write samplers.schedules.cosine(100), or "
+            "from_log_snr(log_snr) for a log SNR of your own"
+        )
+    return schedule
+
+
 def from_betas(betas: ArrayLike, *, allow: float = LIMIT) -> Schedule:
     """Return the schedule of beta_1 to beta_T : (T,), each between 0 and 1.
 

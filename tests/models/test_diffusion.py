@@ -13,10 +13,8 @@ from models.network_denoiser import network_denoiser
 from samplers.archive import CheckpointError
 from samplers.chains import Chains
 from samplers.reverse import Reverse
+from tests.models.denoisers import both_dtypes
 from tests.models.diffusions import curved, flat, linear_law, linear_model, make_model
-
-both_dtypes = pytest.mark.parametrize("dtype", [np.float64, np.float32])
-
 
 # What it is made of
 

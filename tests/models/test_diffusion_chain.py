@@ -105,7 +105,9 @@ def test_a_diffusion_starts_as_ho_et_al_and_learns_its_decoders_alone():
         assert abs(decoder.log_variance - np.log(schedule.beta[t])) > 1e-3
 
 
-def test_a_diffusion_without_a_dimension_is_refused():
+def test_a_diffusion_without_a_dimension_or_a_schedule_is_refused():
     for dimension in (0, 2.0):
         with pytest.raises(ValueError, match="dimension is"):
             diffusion_chain(cosine(4), dimension, rng=0)
+    with pytest.raises(TypeError, match="schedule is 4, which says nothing"):
+        diffusion_chain(4, 2, rng=0)

@@ -19,6 +19,7 @@ from optim import (
     NonFiniteError,
     fit,
 )
+from tests.models.denoisers import both_dtypes
 from tests.models.diffusions import (
     curved,
     flat,
@@ -30,7 +31,6 @@ from tests.models.diffusions import (
 X = np.random.default_rng(0).standard_normal((30, 2))
 BITS = np.sign(X)
 every_loss = pytest.mark.parametrize("loss", ["simple", "bound"])
-both_dtypes = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 
 
 # What it learns

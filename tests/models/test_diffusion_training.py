@@ -6,7 +6,7 @@ from scipy import stats
 
 from autodiff import check_gradients, grad, tree_leaves
 from models.diffusion_bounds import continuous_bound
-from models.diffusion_forms import FORMS, signal_and_noise
+from models.diffusion_forms import signal_and_noise
 from models.diffusion_training import (
     bound_slope,
     diffusion_descent,
@@ -14,14 +14,13 @@ from models.diffusion_training import (
     simple_loss,
 )
 from optim import Adam, MovingAverage
+from tests.models.denoisers import both_dtypes, every_form
 from tests.models.diffusions import curved, flat, make_model
 
 X = np.random.default_rng(0).standard_normal((30, 2))
 BITS = np.log([[0.4, 0.6], [0.7, 0.3]])
 THREE = np.log([[0.2, 0.5, 0.3], [0.1, 0.1, 0.8]])
-every_form = pytest.mark.parametrize("form", FORMS)
 every_loss = pytest.mark.parametrize("loss", ["simple", "bound"])
-both_dtypes = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 
 
 def a_batch(n=6, dtype=np.float64):

@@ -111,6 +111,7 @@ def test_noise_of_a_forward_step_is_new():
             TypeError,
             "float32 or",
         ),
+        (lambda: Forward(5, 2), TypeError, r"schedule is 5, .*cosine\(100\)"),
     ],
 )
 def test_refusals(make, error, message):

@@ -245,6 +245,12 @@ def test_a_denoiser_that_writes_nothing_is_told():
             ValueError,
             "made for another schedule, of 1000 steps",
         ),
+        (
+            lambda: Reverse(Denoiser(guess, 1), 1000),
+            TypeError,
+            r"cosine\(100\)",
+        ),
+        (lambda: mixture_denoiser(*MIXTURE, 1000), TypeError, "schedule is 1000"),
     ],
 )
 def test_refusals(make, error, message):
