@@ -191,7 +191,8 @@ def levels_picture(rows: Sequence[Row], seed: int) -> Picture:
         "The mean squared error of networks that guess the noise, against the log SNR: "
         "to the left there is only noise, to the right only data. On the left all of x "
         "is noise, and only has to be handed on: the skip does so, and w units can do "
-        f"so for w of {D} directions. On the right the noise is too small to be told "
-        f"from the data, and nobody guesses it. Seed {seed}."
+        f"so for w of {D} directions. On the right the noise is so small beside the "
+        "data that these networks do not learn to tell it, though levels of gray would "
+        f"give it away. Seed {seed}."
     )
     return Picture("by level", figure, caption)

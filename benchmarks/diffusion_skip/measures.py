@@ -6,9 +6,10 @@ network without a path around its last hidden layer, of w units,
     E |eps - epshat|^2 / D >= (D - w) / D.
 
 It can come near where there is hardly anything but noise: where noise is small beside
-the data, it has to be told from them, and is missed inside the plane of the guesses
-too. So the loss is also measured at the end, at a log SNR of -10. Outside the plane all
-is known beforehand, at any level and for any weights: with Q and c of growth.py,
+the data, it has to be told from them, which these networks do not learn, and is missed
+inside the plane of the guesses too. So the loss is also measured at the end, at a log
+SNR of -10. Outside the plane all is known beforehand, at any level and for any weights:
+with Q and c of growth.py,
 
     E |Q (eps - epshat)|^2 = E |Q (eps - c)|^2 = D - w + |Q c|^2,
 

@@ -117,12 +117,14 @@ def averages_picture(rows: Sequence[Row], seed: int) -> Picture:
         axes[0, 0].plot([], [], marker, color=GREY, ms=5, label=family)
     axes[0, 0].legend(frameon=False, fontsize=8)
     axes[1, 0].set_ylabel("error (1e-3)")
-    names = ", ".join(dict.fromkeys(row.family for row in rows))
-    figure.suptitle(f"{names}: averages of {rows[0].held.draws:,} draws (seed {seed})")
+    draws = {row.family: row.held.draws for row in rows}
+    names = ", ".join(draws)
+    numbers = ", ".join(f"{draws[family]:,} by the {family}" for family in draws)
+    figure.suptitle(f"{names}: averages of generated spins (seed {seed})")
     caption = (
         "Energy, heat capacity and magnetization of generated spins, from the draws "
         "alone, on the exact lines of the 4 x 4 lattice; below, what they miss these "
-        f"by, with the standard errors of the draws. Seed {seed}."
+        f"by, with the standard errors of the draws: {numbers}. Seed {seed}."
     )
     return Picture("averages", figure, caption)
 

@@ -28,8 +28,10 @@ E[k f(k)] = m E[f(k + 1)], it is
     E[estimate] - KL(q || p) = (1/n) sum_s (m E[log((k + 1) / m)] - (1 - e^-m) / 2).
 
 That the sum of all k is fixed takes 1 / (2 n) from it, which is the 1 of K - 1. At
-q = p this is what exact draws score in the mean: no model can be told from the truth
-below it.
+q = p this is what exact draws score in the mean. Of an unknown q near p, which has some
+more rare states, it is taken to be a multiple of that at p. By which factor the draws
+say, since half of them score higher by the factor times the difference. That is no more
+than an approximation, by some 1e-3 nats for 480,000 draws of laws as near as 0.01 nats.
 
 Source: G. Miller, Note on the bias of information estimates (1955), in H. Quastler
 (ed.), Information Theory in Psychology.
@@ -153,6 +155,18 @@ def bias_of_kl(q: NDArray, n: int) -> float:
     m = mean[~few]
     excess[~few] = 1 / 2 + 1 / (12 * m) + 1 / (12 * m**2) + 19 / (120 * m**3)
     return float(np.sum(excess + np.expm1(-mean) / 2) / n)
+
+
+def bias_from_halves(counts: NDArray, p: NDArray) -> float:
+    """Return the bias of kl_from_counts from the draws themselves, in nats.
+
+    counts : (group, 65536), of as many draws each, from a law q near p, (65536,)
+    """
+    halves, n = np.array_split(counts, 2), int(counts.sum())
+    half = np.mean([kl_from_counts(part.sum(axis=0), p) for part in halves])
+    rise = half - kl_from_counts(counts.sum(axis=0), p)
+    bias = bias_of_kl(p, n)
+    return float(rise / (bias_of_kl(p, n // 2) - bias) * bias)
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ LIMITS = {
 FAMILIES = {
     "annealing": "samplers",
     "diffusion-2d": "diffusion",
+    "diffusion-digits": "diffusion",
     "diffusion-gaussian": "diffusion",
     "diffusion-mixture": "samplers",
     "diffusion-skip": "diffusion",

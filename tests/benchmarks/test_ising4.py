@@ -22,6 +22,7 @@ from benchmarks.ising4.law import (
     STATES,
     TEMPERATURES,
     Generated,
+    bias_from_halves,
     bias_of_kl,
     count,
     hold,
@@ -120,6 +121,24 @@ def test_the_bias_is_that_of_the_estimate(draws):
     bias, error = bias_of_kl(q, draws), np.std(estimates) / np.sqrt(1000)
     assert abs(np.mean(estimates) - bias) < LIMIT * error
     assert 2 * LIMIT * error < bias / 4
+
+
+def test_halves_of_the_draws_say_their_bias(truths):
+    """Of a law with more rare states, up to what the rule itself is off, 5 %.
+
+    In the mean it is a ratio of known numbers; detects 1 % of the bias besides, and the
+    bias of draws of p in its place.
+    """
+    law, rng = truths[3.0], np.random.default_rng(14)
+    q, n = 0.97 * law.p + 0.03 / STATES, 32_000
+    found = [bias_from_halves(rng.multinomial(2000, q, 16), law.p) for _ in range(60)]
+    error = np.std(found) / np.sqrt(60)
+    of_q, of_p = ([bias_of_kl(w, k) for k in (n, n // 2)] for w in (q, law.p))
+    expected = (of_q[1] - of_q[0]) / (of_p[1] - of_p[0]) * of_p[0]
+    assert abs(np.mean(found) - expected) < LIMIT * error
+    assert LIMIT * error < 0.01 * of_q[0]
+    assert abs(expected - of_q[0]) < 0.06 * of_q[0]
+    assert of_p[0] < 0.9 * of_q[0]
 
 
 def test_both_forms_of_the_bias_meet():
@@ -225,7 +244,7 @@ def test_a_machine_learns_and_one_seed_gives_one_machine(generated, truths):
     last = kl_divergence(one.law, truths[3.0].p)
     assert one.curves["average"][-1] == pytest.approx(last, rel=1e-12)
     assert last < 0.3
-    assert scales(truths[3.0], 1000, 0)["coins"] > 2
+    assert scales(truths[3.0], 0)["coins"] > 2
 
 
 def test_most_spins_are_turned_up():
@@ -300,14 +319,14 @@ def test_a_vae_learns_and_one_seed_gives_one_vae(generated_by_vae, truths):
     assert one.curves["KL"][-1] == pytest.approx(last, rel=0.1)
     assert last < 0.5
     row = make_row("VAE", truths[3.0], one)
-    off = row.held.kl - row.bias - row.forward
+    off = row.kl - row.forward
     assert abs(off) < LIMIT * row.held.kl_error
 
 
 def test_the_scales_are_in_their_order(truths):
     for law in truths.values():
-        found = scales(law, 10**7, 0)
-        assert found["coins"] > found["memory"] > found["warmer"] > found["exact draws"]
+        found = scales(law, 0)
+        assert found["coins"] > found["memory"] > found["warmer"] > 0
         expected = law.log_Z - SITES * np.log(2)
         assert found["coins"] == pytest.approx(expected, rel=1e-12)
 
@@ -325,7 +344,7 @@ def test_a_family_without_a_law_has_rows_too(truths):
         return each.draw(160_000, 0).reshape(16, -1)
 
     rows = rows_of("VAE", numbers, truths)
-    assert [row[4] for row in kl_table(rows).rows] == ["unknown"] * 4
+    assert [row[5] for row in kl_table(rows).rows] == ["unknown"] * 4
     assert len(averages_table(rows).rows) == 4
     metrics = ising4.row_metrics(rows[0], "quick")
     assert [item.name for item in metrics] == [
@@ -380,7 +399,7 @@ def test_wrong_laws_are_seen(truths):
     assert len(missed(ising4.check_metrics(rows, "full"))) == 4
     rows = rows_of("RBM", warm, truths, lambda each: each.p)
     wrong = missed(ising4.check_metrics(rows, "quick"))
-    assert wrong[0].startswith("RBM: KL from draws, less its bias")
+    assert wrong[0].startswith("RBM: KL from draws against all states")
 
 
 def test_the_machine_by_hand_is_held_to_the_law(truths):
@@ -401,7 +420,7 @@ def test_every_seed_is_drawn(truths):
         for T in TEMPERATURES
     }
     unknown = {T: {**found, "exact": None, "curves": {}} for T, found in kept.items()}
-    scale = {f"{T}": scales(law, 10**6, 0) for T, law in truths.items()}
+    scale = {f"{T}": scales(law, 0) for T, law in truths.items()}
     for families in (["RBM"], ["RBM", "VAE"], ["RBM", "VAE", "diffusion"]):
         run = dict.fromkeys(families, kept) | {"GAN": unknown}
         series = plain({"rows": [run] * 3, "scales": [scale] * 3})
