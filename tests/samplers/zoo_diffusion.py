@@ -191,7 +191,7 @@ FAULTS = [
                 "means[k, j]",
             ),
             "the noise has alpha for abar": (
-                "schedule.log_abar[:",
+                "require_schedule(schedule).log_abar[:",
                 "np.log(schedule.alpha)[:",
             ),
             "the responsibilities are those of the time before": (
