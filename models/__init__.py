@@ -18,7 +18,11 @@ is solved. diffusion is a hierarchy whose encoder is fixed: diffusion_forms,
 denoising_network, levels and log_snr are its parts, diffusion_bounds and
 diffusion_chain_bounds its bound in three forms, with diffusion_training,
 diffusion_likelihood and network_denoiser for its chains; gaussian_denoiser,
-linear_diffusion and linear_consistency are the case that is solved.
+linear_diffusion and linear_consistency are the case that is solved. gan is a generator
+and the discriminator that teaches it: gan_games is what they play for, gan_penalties
+what holds the discriminator, gan_training how both learn, and gan_theory the game of
+known laws; semi_supervised_gan, with semi_supervised_training, learns classes from few
+labels in this way. sample_quality judges draws where there is no likelihood.
 """
 
 from models.classifier import MLPClassifier
